@@ -1,0 +1,353 @@
+//! The tables as Diesel sees them, in the order of their names. Kept beside `migrations/`; a test
+//! compares the two.
+
+diesel::table! {
+    accounts (id) {
+        id -> Int8,
+        name -> Text,
+        name_folded -> Text,
+        password_hash -> Text,
+        role -> Text,
+        disabled -> Bool,
+        created_at -> Timestamptz,
+        last_seen_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> Int8,
+        at -> Timestamptz,
+        actor -> Text,
+        account_id -> Nullable<Int8>,
+        peer -> Text,
+        action -> Text,
+        object -> Text,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+        request_id -> Text,
+    }
+}
+
+diesel::table! {
+    documents (revision_row) {
+        revision_row -> Int4,
+        encoding -> Int2,
+        body -> Bytea,
+    }
+}
+
+diesel::table! {
+    downstream_servers (server_id) {
+        server_id -> Uuid,
+        name -> Text,
+        first_seen_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        protocol -> Text,
+    }
+}
+
+diesel::table! {
+    files (id) {
+        id -> Int4,
+        sha1 -> Bytea,
+        sha256 -> Nullable<Bytea>,
+        size -> Int8,
+        name -> Text,
+        patching -> Text,
+        mu_url -> Text,
+    }
+}
+
+diesel::table! {
+    instances (id) {
+        id -> Uuid,
+        lock_key -> Int8,
+        name -> Text,
+        version -> Text,
+        started_at -> Timestamptz,
+        heartbeat_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Int8,
+        kind -> Text,
+        dedup_key -> Text,
+        args -> Jsonb,
+        state -> Text,
+        run_after -> Timestamptz,
+        attempts -> Int4,
+        fence -> Int8,
+        owner -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        last_error -> Text,
+        created_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    option_drafts (id) {
+        id -> Uuid,
+        account_id -> Int8,
+        typed -> Jsonb,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    owed_revisions (source_id, update_id, revision_number) {
+        source_id -> Int8,
+        update_id -> Uuid,
+        revision_number -> Int4,
+        reason -> Text,
+        attempts -> Int4,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    publications (id) {
+        id -> Int8,
+        run_id -> Nullable<Int8>,
+        stamp -> Nullable<Int8>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    relations (revision_row, kind, group_number, target_row) {
+        revision_row -> Int4,
+        kind -> Int2,
+        group_number -> Int2,
+        target_row -> Int4,
+        target_revision -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    revision_files (revision_row, file_row) {
+        revision_row -> Int4,
+        file_row -> Int4,
+    }
+}
+
+diesel::table! {
+    revisions (id) {
+        id -> Int4,
+        update_row -> Int4,
+        revision_number -> Int4,
+        publication_id -> Int8,
+        published -> Bool,
+        kind -> Int2,
+        approvable -> Bool,
+        expired -> Bool,
+        severity -> Int2,
+        category_type -> Nullable<Text>,
+        title -> Text,
+        description -> Text,
+        kb -> Text,
+        bulletin -> Text,
+        created -> Timestamptz,
+        details -> Jsonb,
+    }
+}
+
+diesel::table! {
+    run_log (run_id, at) {
+        run_id -> Int8,
+        at -> Timestamptz,
+        level -> Text,
+        message -> Text,
+    }
+}
+
+diesel::table! {
+    schedule_due (one) {
+        one -> Bool,
+        due_at -> Nullable<Timestamptz>,
+        options_version -> Int8,
+    }
+}
+
+diesel::table! {
+    schema_floor (one) {
+        one -> Bool,
+        oldest_program -> Text,
+    }
+}
+
+diesel::table! {
+    selected_categories (category_id) {
+        category_id -> Uuid,
+        kind -> Text,
+        with_descendants -> Bool,
+    }
+}
+
+diesel::table! {
+    server_identity (one) {
+        one -> Bool,
+        server_id -> Uuid,
+        key_fingerprint -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sessions (token_hash) {
+        token_hash -> Bytea,
+        account_id -> Int8,
+        csrf_secret -> Bytea,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+        peer -> Text,
+        user_agent -> Text,
+    }
+}
+
+diesel::table! {
+    sources (id) {
+        id -> Int8,
+        kind -> Text,
+        host -> Text,
+        port -> Int4,
+        ssl -> Bool,
+        config_anchor -> Nullable<Text>,
+        category_anchor -> Nullable<Text>,
+        update_anchor -> Nullable<Text>,
+        products -> Array<Uuid>,
+        classifications -> Array<Uuid>,
+        languages -> Array<Int4>,
+        facts -> Jsonb,
+    }
+}
+
+diesel::table! {
+    sync_options (one) {
+        one -> Bool,
+        version -> Int8,
+        saved_at -> Timestamptz,
+        saved_by -> Text,
+        schedule_mode -> Text,
+        schedule_time -> Text,
+        schedule_per_day -> Int4,
+        schedule_time_zone -> Text,
+        source_kind -> Text,
+        source_server -> Text,
+        source_port -> Int4,
+        source_ssl -> Bool,
+        source_ca -> Text,
+        source_content_port -> Nullable<Int4>,
+        replica -> Bool,
+        proxy_enabled -> Bool,
+        proxy_server -> Text,
+        proxy_port -> Int4,
+        proxy_credentials -> Bool,
+        proxy_user -> Text,
+        proxy_domain -> Text,
+        proxy_password -> Nullable<Bytea>,
+        proxy_basic -> Bool,
+        files_store -> Text,
+        files_deferred -> Bool,
+        files_express -> Bool,
+        files_languages -> Text,
+    }
+}
+
+diesel::table! {
+    sync_runs (id) {
+        id -> Int8,
+        state -> Text,
+        trigger -> Text,
+        started_by -> Text,
+        requested_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        source_id -> Nullable<Int8>,
+        source_name -> Text,
+        phase -> Text,
+        done -> Int8,
+        total -> Nullable<Int8>,
+        new -> Int8,
+        revised -> Int8,
+        expired -> Int8,
+        revisions -> Int8,
+        failed -> Int8,
+        files -> Int8,
+        bytes -> Int8,
+        error -> Nullable<Jsonb>,
+        notices -> Jsonb,
+        settings -> Jsonb,
+        continues -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    update_categories (update_row, category_row) {
+        update_row -> Int4,
+        category_row -> Int4,
+    }
+}
+
+diesel::table! {
+    update_ids (id) {
+        id -> Int4,
+        update_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    updates (update_row) {
+        update_row -> Int4,
+        update_id -> Uuid,
+        revision_row -> Int4,
+        revision_number -> Int4,
+        changed_stamp -> Int8,
+        first_run_id -> Nullable<Int8>,
+        last_run_id -> Nullable<Int8>,
+        arrived_at -> Timestamptz,
+        kind -> Int2,
+        approvable -> Bool,
+        expired -> Bool,
+        superseded -> Bool,
+        severity -> Int2,
+        category_type -> Nullable<Text>,
+        title -> Text,
+        kb -> Text,
+        bulletin -> Text,
+        created -> Timestamptz,
+        search -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    audit,
+    documents,
+    downstream_servers,
+    files,
+    instances,
+    jobs,
+    option_drafts,
+    owed_revisions,
+    publications,
+    relations,
+    revision_files,
+    revisions,
+    run_log,
+    schedule_due,
+    schema_floor,
+    selected_categories,
+    server_identity,
+    sessions,
+    sources,
+    sync_options,
+    sync_runs,
+    update_categories,
+    update_ids,
+    updates,
+);

@@ -1,0 +1,26 @@
+//! Weir: an update server for Windows administrators, on Linux.
+//!
+//! The modules in reading order; `ARCHITECTURE.md` has the map, and which may use which.
+
+pub mod app;
+pub mod config;
+
+pub mod web;
+
+pub mod downstream;
+
+pub mod sync;
+
+pub mod accounts;
+pub mod catalog;
+pub mod content;
+pub mod settings;
+
+pub mod jobs;
+pub mod upstream;
+
+pub mod db;
+
+pub mod listen;
+pub mod protocol;
+pub mod sample;
