@@ -4,16 +4,28 @@
 //! the tables `sync_options`, `selected_categories` and `option_drafts`.
 
 mod audit;
+pub mod builtin;
 pub mod changes;
 mod error;
+mod host;
 pub mod keys;
 pub mod options;
+mod own;
+mod refusal;
+pub mod schedule;
 mod store;
+mod text;
+pub mod tree;
+pub mod validate;
 
 pub use audit::record_refusal;
 pub use error::SettingsError;
+pub use host::{host_address, normalize_host};
+pub use keys::{Key, Panel};
 pub use options::{
     CategoryKind, FileStore, Files, Languages, Proxy, Schedule, ScheduleMode, Selected, Source, SourceKind,
     SyncOptions,
 };
+pub use own::OwnServices;
+pub use refusal::{FieldError, FieldErrors};
 pub use store::{Actor, Saved, load, save};

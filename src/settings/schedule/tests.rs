@@ -1,0 +1,93 @@
+//! Clock changes, spreading, and twenty years in zones with unusual rules.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn daily(zone: &str, time: &str, per_day: u8) -> Schedule {
+    Schedule {
+        mode: ScheduleMode::Daily,
+        time: NaiveTime::parse_from_str(time, "%H:%M").unwrap(),
+        per_day,
+        time_zone: zone.parse().unwrap(),
+    }
+}
+
+fn utc(text: &str) -> DateTime<Utc> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap().and_utc()
+}
+
+#[test]
+fn manual_has_no_next_moment() {
+    let schedule = Schedule { mode: ScheduleMode::Manual, ..daily("UTC", "03:00", 1) };
+    assert_eq!(next_moment(&schedule, utc("2026-11-22 00:00")), None);
+}
+
+#[test]
+fn the_next_moment_is_strictly_later() {
+    // zone, time, per day, after, expected: all but the zone's wall time in UTC
+    let table = [
+        ("UTC", "03:00", 1, "2026-11-22 02:59", "2026-11-22 03:00"),
+        ("UTC", "03:00", 1, "2026-11-22 03:00", "2026-11-23 03:00"),
+        ("Asia/Taipei", "03:00", 1, "2026-11-22 12:00", "2026-11-22 19:00"),
+        ("UTC", "03:00", 4, "2026-11-22 03:00", "2026-11-22 09:00"),
+        ("UTC", "03:00", 4, "2026-11-22 21:00", "2026-11-23 03:00"),
+        ("UTC", "22:00", 2, "2026-11-22 00:00", "2026-11-22 10:00"),
+        ("UTC", "00:00", 24, "2026-11-22 23:30", "2026-11-23 00:00"),
+        // 02:30 does not exist in Berlin on 29 March 2026: 03:00 summer time
+        ("Europe/Berlin", "02:30", 1, "2026-03-28 12:00", "2026-03-29 01:00"),
+        ("Europe/Berlin", "02:30", 1, "2026-03-29 01:00", "2026-03-30 00:30"),
+        // 02:30 comes twice on 25 October 2026: the first counts
+        ("Europe/Berlin", "02:30", 1, "2026-10-24 12:00", "2026-10-25 00:30"),
+        ("Europe/Berlin", "02:30", 1, "2026-10-25 00:30", "2026-10-26 01:30"),
+        // a change of half an hour
+        ("Australia/Lord_Howe", "02:15", 1, "2026-10-03 12:00", "2026-10-03 15:30"),
+    ];
+    for (zone, time, per_day, after, expected) in table {
+        let next = next_moment(&daily(zone, time, per_day), utc(after));
+        assert_eq!(next, Some(utc(expected)), "{zone} {time} x{per_day} after {after}");
+    }
+}
+
+#[test]
+fn times_of_a_day_are_spread_evenly() {
+    let shown = |schedule: &Schedule| -> Vec<String> {
+        times_of_day(schedule).iter().map(|time| time.format("%H:%M").to_string()).collect()
+    };
+    assert_eq!(shown(&daily("UTC", "03:00", 4)), ["03:00", "09:00", "15:00", "21:00"]);
+    assert_eq!(shown(&daily("UTC", "23:30", 3)), ["23:30", "07:30", "15:30"]);
+    assert_eq!(times_of_day(&daily("UTC", "00:00", 24)).len(), 24);
+}
+
+#[test]
+fn r138_one_run_for_each_local_day_in_twenty_years() {
+    let zones = ["Australia/Lord_Howe", "America/Santiago", "Asia/Beirut", "Europe/Berlin", "Africa/Cairo"];
+    for zone in zones {
+        for time in ["00:00", "00:30", "02:15", "23:59"] {
+            let schedule = daily(zone, time, 1);
+            let mut runs: BTreeMap<NaiveDate, u32> = BTreeMap::new();
+            let mut at = utc("2020-01-01 12:00");
+            while let Some(next) = next_moment(&schedule, at) {
+                if next > utc("2040-01-01 12:00") {
+                    break;
+                }
+                *runs.entry(next.with_timezone(&schedule.time_zone).date_naive()).or_default() += 1;
+                at = next;
+            }
+            assert!(runs.values().all(|count| *count == 1), "{zone} {time}: twice on a day");
+            assert!(runs.len() >= 7_304, "{zone} {time}: only {} days", runs.len());
+        }
+    }
+}
+
+#[test]
+fn a_day_that_a_zone_skipped_has_no_run() {
+    // Samoa had no 30 December 2011.
+    let schedule = daily("Pacific/Apia", "03:00", 1);
+    let moments = next_moments(&schedule, utc("2011-12-28 14:00"), 2);
+    let days: Vec<String> = moments
+        .iter()
+        .map(|at| at.with_timezone(&schedule.time_zone).format("%d %H:%M").to_string())
+        .collect();
+    assert_eq!(days, ["29 03:00", "31 03:00"]);
+}
