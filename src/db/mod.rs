@@ -1,3 +1,14 @@
-//! The database: private cluster, pool, migrations, generated schema. No queries of other modules.
+//! The database: its address, the pool, migrations, the generated schema and the private cluster.
+//!
+//! Nothing here knows what is stored; queries live in the module that owns the table.
 
+mod error;
+mod migrate;
+mod pool;
 pub mod schema;
+mod url;
+
+pub use error::DbError;
+pub use migrate::migrate;
+pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, connect, open_client};
+pub use url::DatabaseUrl;

@@ -1,1 +1,5 @@
-fn main() {}
+//! Every integration test, in one program. One line a module, in the order of the alphabet.
+
+mod support;
+
+mod migrations;

@@ -1,0 +1,29 @@
+//! What can go wrong between Weir and its database, one clear sentence each.
+
+/// A fault of the database or of the way to it. Each text is for the person who starts Weir.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("DATABASE_URL is not an address of PostgreSQL that we can read: {reason}.")]
+    BadUrl { reason: String },
+    #[error(
+        "DATABASE_URL asks for an encrypted connection (sslmode=require), which Weir does not speak yet; \
+         use a socket, a local port or a tunnel."
+    )]
+    EncryptionUnsupported,
+    #[error("Could not reach the database {place}: {reason}.")]
+    Unreachable { place: String, reason: String },
+    #[error("The database is PostgreSQL {found}, which is too old; Weir needs version 13 or later.")]
+    ServerTooOld { found: String },
+    #[error(
+        "This program is too old for its database: the database needs Weir {needed} or later, this is {ours}."
+    )]
+    ProgramTooOld { needed: String, ours: String },
+    #[error("Another program has been changing the database schema for more than {waited_s} seconds.")]
+    MigrationBusy { waited_s: u32 },
+    #[error("The database schema could not be brought up to date: {reason}.")]
+    Migration { reason: String },
+    #[error("The database refused a statement: {0}.")]
+    Statement(#[from] tokio_postgres::Error),
+    #[error("No connection to the database could be opened: {0}.")]
+    Pool(#[from] super::PoolError),
+}

@@ -1,0 +1,83 @@
+//! A database of its own for each test.
+
+use super::server;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+use weir::db::{DatabaseUrl, Pool};
+
+/// A freshly migrated database, dropped with this value.
+pub struct TestDatabase {
+    url: DatabaseUrl,
+    pool: Pool,
+    name: String,
+}
+
+impl TestDatabase {
+    pub async fn create() -> Self {
+        let name = next_name();
+        let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
+        let template = server::TEMPLATE;
+        let mut tries = 0;
+        while let Err(error) =
+            admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await
+        {
+            // A connection that was closed a moment ago may still count.
+            assert_eq!(error.code(), Some(&SqlState::OBJECT_IN_USE), "{error}");
+            tries += 1;
+            assert!(tries < 100, "the template stays in use");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let url = server::url(&name);
+        let pool = weir::db::connect(&url).await.unwrap();
+        Self { url, pool, name }
+    }
+
+    /// A database without any schema, for tests of the migrations themselves.
+    pub async fn create_empty() -> Self {
+        let name = next_name();
+        let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let url = server::url(&name);
+        let pool = weir::db::connect(&url).await.unwrap();
+        Self { url, pool, name }
+    }
+
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// A connection for the test itself.
+    pub async fn conn(&self) -> weir::db::PooledConnection<'_> {
+        self.pool.get().await.unwrap()
+    }
+
+    /// A raw connection, for bulk import and plain SQL.
+    pub async fn client(&self) -> tokio_postgres::Client {
+        weir::db::open_client(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                if let Ok(admin) = weir::db::open_client(&server::url("postgres")).await {
+                    let _ = admin.batch_execute(&statement).await;
+                }
+            });
+        });
+        let _ = dropping.join();
+    }
+}
+
+fn next_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,148 @@
+//! The PostgreSQL server of this test process: started once, gone with the process.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use weir::db::DatabaseUrl;
+
+/// Name of the migrated database that each test gets a copy of.
+pub const TEMPLATE: &str = "weir_template";
+
+/// Tears the server down as soon as its standard input closes, which the end of this process does,
+/// however it ends; then removes the folder.
+const KEEPER: &str = r#"cat >/dev/null; kill -QUIT "$1" 2>/dev/null
+while kill -0 "$1" 2>/dev/null; do sleep 0.05; done; rm -rf "$2""#;
+
+/// The socket folder of the server, which is running and holds the template.
+pub fn socket_folder() -> &'static Path {
+    static SERVER: OnceLock<PathBuf> = OnceLock::new();
+    // A thread of its own, because migrations need a runtime of a certain kind and tests have any.
+    SERVER.get_or_init(|| std::thread::spawn(start).join().expect("the test server starts"))
+}
+
+/// The address of one database on the server.
+pub fn url(database: &str) -> DatabaseUrl {
+    let socket = socket_folder();
+    DatabaseUrl::parse(format!("host={} user=weir dbname={database}", socket.display())).unwrap()
+}
+
+fn start() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("weir-suite-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).expect("a folder for the test server");
+    let account = account();
+    if let Some((uid, gid)) = account {
+        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
+    }
+    let data = folder.join("data");
+    let made = as_account(&program("initdb"), account)
+        .args(["--auth=trust", "--username=weir", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+        .arg(&data)
+        .current_dir(&folder)
+        .stdout(Stdio::null())
+        .output()
+        .expect("initdb runs");
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+
+    let mut server = as_account(&program("postgres"), account);
+    server.arg("-D").arg(&data).current_dir(&folder).process_group(0);
+    for setting in [
+        "listen_addresses=",
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "max_connections=200",
+        "shared_buffers=64MB",
+        "autovacuum_naptime=10min",
+        "logging_collector=off",
+    ] {
+        server.args(["-c", setting]);
+    }
+    server.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
+    let log = std::fs::File::create(folder.join("server.log")).unwrap();
+    let server =
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("postgres runs");
+    keep(&server, &folder);
+    wait_until_ready(&data);
+    make_template(&folder);
+    folder
+}
+
+/// Starts the keeper and leaves its standard input open for the life of this process.
+fn keep(server: &Child, folder: &Path) {
+    let keeper = Command::new("sh")
+        .args(["-c", KEEPER, "keeper", &server.id().to_string()])
+        .arg(folder)
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh runs");
+    std::mem::forget(keeper);
+}
+
+fn wait_until_ready(data: &Path) {
+    let begun = Instant::now();
+    loop {
+        let pid_file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+        if pid_file.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the test server did not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn make_template(folder: &Path) {
+    let url =
+        |name| DatabaseUrl::parse(format!("host={} user=weir dbname={name}", folder.display())).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let admin = weir::db::open_client(&url("postgres")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {TEMPLATE}")).await.unwrap();
+        weir::db::migrate(&url(TEMPLATE)).await.unwrap();
+        admin
+            .batch_execute(&format!("ALTER DATABASE {TEMPLATE} WITH ALLOW_CONNECTIONS false"))
+            .await
+            .unwrap();
+    });
+}
+
+/// The account the server runs as: PostgreSQL refuses root.
+fn account() -> Option<(u32, u32)> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| nix::unistd::User::from_name(name).ok().flatten())
+        .map(|user| (user.uid.as_raw(), user.gid.as_raw()))
+}
+
+fn as_account(program: &Path, account: Option<(u32, u32)>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LC_ALL", "C").env("TZ", "UTC");
+    if let Some((uid, gid)) = account {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+/// The newest installed PostgreSQL has it.
+fn program(name: &str) -> PathBuf {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            let path = entry.path().join("bin").join(name);
+            path.exists().then_some((version, path))
+        })
+        .collect();
+    found.sort();
+    found.pop().map_or_else(|| PathBuf::from(name), |(_, path)| path)
+}
