@@ -1,1 +1,34 @@
-//! (see ARCHITECTURE.md)
+//! The accept layer: TCP connections in, Rocket answers out, with limits on everything in between.
+//!
+//! Rocket 0.5 has no time limit on request headers, no limit on connections and no public way to
+//! bring a listener of one's own. So hyper accepts and reads here, and a whole request is handed to
+//! a Rocket instance in the same process; its answer streams back. Knows nothing else of Weir.
+
+mod answer;
+mod body;
+mod connections;
+mod dispatch;
+mod limits;
+mod refusal;
+mod server;
+mod watched;
+
+pub use dispatch::{Site, quiet_config};
+pub use limits::Limits;
+pub use server::{Listener, Serving};
+
+/// Why a listener could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error("cannot listen on {address}")]
+    Bind {
+        address: std::net::SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the pages could not be put together: {reason}")]
+    Assembly { reason: String },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Answers this layer gives itself, when a request never reaches Rocket.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::answer::Answer;
+use super::connections::Connection;
+
+/// Why a request is answered here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No Host header, more than one, an unreadable one, or one that contradicts the request line.
+    Host,
+    /// The request line names no path we can read.
+    Address,
+    /// A method HTTP does not know.
+    Method,
+    /// The body is larger than this address takes.
+    BodyTooLarge,
+    /// The body came too slowly.
+    BodyTooSlow,
+    /// The body broke off or is not framed as HTTP says.
+    BodyBroken,
+    /// Too many bytes of request bodies are in memory already.
+    Busy,
+    /// The answer could not be made.
+    Failed,
+}
+
+impl Refusal {
+    fn status_and_text(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Host => (StatusCode::BAD_REQUEST, "The request must name one host."),
+            Self::Address => (StatusCode::BAD_REQUEST, "The address of this request cannot be read."),
+            Self::Method => (StatusCode::NOT_IMPLEMENTED, "This server does not know that method."),
+            Self::BodyTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than this address takes.")
+            }
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive."),
+            Self::BodyBroken => (StatusCode::BAD_REQUEST, "The request broke off or cannot be read."),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "The server is busy. Try again in a moment."),
+            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed on our side. Try again."),
+        }
+    }
+
+    /// The answer. The connection closes after it, since part of the request may still be unread.
+    pub fn answer(self, connection: Arc<Connection>) -> Response<Answer> {
+        const HEADERS: [(HeaderName, &str); 8] = [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (header::CONNECTION, "close"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        ];
+        let (status, text) = self.status_and_text();
+        let mut answer = Response::new(Answer::whole(Bytes::from_static(text.as_bytes()), connection));
+        *answer.status_mut() = status;
+        for (name, value) in HEADERS {
+            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+        answer
+    }
+}
+
+/// The answer to a connection there is no room for, sent without looking at its request.
+pub const NO_ROOM: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\nretry-after: 5\r\n\r\n";

@@ -1,0 +1,192 @@
+//! Accepts connections and serves them until told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answer::Answer;
+use super::connections::{Admitted, Connection, Connections, Phase};
+use super::dispatch::{Incoming, Site};
+use super::limits::Limits;
+use super::refusal::{NO_ROOM, Refusal};
+use super::watched::Watched;
+use super::{ListenError, body};
+
+/// A bound socket that does not answer yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Port 0 takes a free port; [`Listener::address`] tells which.
+    ///
+    /// # Errors
+    /// [`ListenError::Bind`].
+    pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+        let refused = |source| ListenError::Bind { address, source };
+        let socket = TcpListener::bind(address).await.map_err(refused)?;
+        let address = socket.local_addr().map_err(refused)?;
+        Ok(Self { socket, address })
+    }
+
+    /// Where this listener is bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers from now on with `site`.
+    pub fn serve(self, site: Site, limits: Limits) -> Serving {
+        let shared = Arc::new(Shared {
+            memory: Arc::new(Semaphore::new(limits.bodies_bytes.min(Semaphore::MAX_PERMITS))),
+            limits,
+            site,
+            stopping: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        shared.tasks.spawn(accept(self.socket, shared.clone()));
+        Serving { address: self.address, shared }
+    }
+}
+
+struct Shared {
+    limits: Limits,
+    site: Site,
+    memory: Arc<Semaphore>,
+    /// No new connections or requests; those under way may end.
+    stopping: CancellationToken,
+    /// Everything ends now.
+    stopped: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A listener at work. Dropping it does not stop it; [`Serving::stop`] does.
+pub struct Serving {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Serving {
+    /// Where this listener is bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, lets those under way finish, and cuts what is left after `within`.
+    /// `true` when nothing had to be cut.
+    pub async fn stop(self, within: Duration) -> bool {
+        self.shared.stopping.cancel();
+        self.shared.site.end_streams();
+        self.shared.tasks.close();
+        self.shared.site.tasks.close();
+        let finished = async {
+            self.shared.tasks.wait().await;
+            self.shared.site.tasks.wait().await;
+        };
+        let in_time = tokio::time::timeout(within, finished).await.is_ok();
+        self.shared.stopped.cancel();
+        self.shared.tasks.wait().await;
+        in_time
+    }
+}
+
+async fn accept(socket: TcpListener, shared: Arc<Shared>) {
+    let connections = Arc::new(Connections::default());
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or the peer left already: wait for better times.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        match connections.admit(peer.ip(), &shared.limits) {
+            Some(admitted) => {
+                shared.tasks.spawn(serve_connection(stream, peer, admitted, shared.clone()));
+            }
+            None => {
+                let _ = stream.try_write(NO_ROOM); // best effort: the connection closes either way
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, admitted: Admitted, shared: Arc<Shared>) {
+    let connection = admitted.connection.clone();
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, %peer, "connection closed: the peer is gone");
+        return;
+    }
+    // TLS goes here: the handshake, within `header_time`, turns `stream` into the stream watched below.
+    let stream = Watched { stream, connection: connection.clone() };
+    let service = service_fn(|request| answer(request, peer, connection.clone(), shared.clone()));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None) // `Connection::overdue` tells headers from a pause between requests
+        .max_headers(shared.limits.headers)
+        .max_buf_size(shared.limits.header_bytes.max(8 * 1024))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    let mut clock = tokio::time::interval(Duration::from_secs(1).min(shared.limits.header_time / 4));
+    let mut told_to_end = false;
+    loop {
+        tokio::select! {
+            done = serving.as_mut() => {
+                if let Err(error) = done {
+                    tracing::debug!(%error, %peer, "connection closed");
+                }
+                return;
+            }
+            () = connection.evicted.cancelled() => return,
+            () = shared.stopped.cancelled() => return,
+            () = shared.stopping.cancelled(), if !told_to_end => {
+                if matches!(connection.phase(), Phase::Fresh | Phase::Idle) {
+                    return;
+                }
+                told_to_end = true;
+                serving.as_mut().graceful_shutdown();
+            }
+            _ = clock.tick() => if let Some(why) = connection.overdue(&shared.limits) {
+                tracing::debug!(why, %peer, "connection closed");
+                return;
+            }
+        }
+    }
+}
+
+/// The service hyper calls for each request. Never fails: a refusal is an answer too.
+async fn answer(
+    request: Request<hyper::body::Incoming>,
+    peer: SocketAddr,
+    connection: Arc<Connection>,
+    shared: Arc<Shared>,
+) -> Result<Response<Answer>, std::convert::Infallible> {
+    connection.enter(Phase::Body);
+    let (parts, body) = request.into_parts();
+    let outcome = async {
+        let incoming = Incoming::check(parts, peer)?;
+        let received = body::read(body, incoming.path(), &shared.limits, &shared.memory).await?;
+        connection.enter(Phase::Serving);
+        let (bytes, memory) = received.into_parts();
+        shared.site.answer(incoming.with_body(bytes, memory), &connection).await
+    };
+    let outcome: Result<Response<Answer>, Refusal> = outcome.await;
+    Ok(outcome.unwrap_or_else(|refusal| refusal.answer(connection)))
+}
