@@ -5,6 +5,8 @@
 //! hide something (repeated fields, cut messages, document types). Writing keeps the schema's order.
 //! Source: MS-WSUSSS, and what real servers were seen to send.
 
+pub mod cabinet;
+pub mod document;
 mod error;
 pub mod ids;
 pub mod server_sync;
