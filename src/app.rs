@@ -1,1 +1,89 @@
-//! Puts the program together.
+//! Puts the program together: the database, the two sites behind their listeners, and the work in the background.
+//!
+//! The command line and the tests start the same [`App`]; nothing here reads the environment.
+
+mod console;
+mod health;
+mod services;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::db::{self, DatabaseUrl, DbError, Pool};
+use crate::listen::{ListenError, Listener, Serving};
+
+/// What a running server needs to know.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// Where people sign in. Port 0 takes a free one.
+    pub console: SocketAddr,
+    /// Where downstream servers ask. Port 0 takes a free one.
+    pub services: SocketAddr,
+    /// A database whose migrations have run.
+    pub database: DatabaseUrl,
+    /// The folder for everything that is not in the database.
+    pub data_dir: PathBuf,
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Database(#[from] DbError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// The server, before it runs.
+pub struct App;
+
+impl App {
+    /// Opens the database, binds both listeners and starts to answer.
+    ///
+    /// # Errors
+    /// [`AppError::Database`] when the database does not answer, [`AppError::Listen`] when an address is taken.
+    pub async fn start(config: AppConfig) -> Result<RunningApp, AppError> {
+        let pool = db::connect(&config.database).await?;
+        let console = Listener::bind(config.console).await?;
+        let services = Listener::bind(config.services).await?;
+        let console_site = console::site(&pool).await?;
+        let services_site = services::site(&pool).await?;
+        Ok(RunningApp {
+            console: console.serve(console_site, console::limits()),
+            services: services.serve(services_site, services::limits()),
+            pool,
+        })
+    }
+}
+
+/// A server that answers.
+pub struct RunningApp {
+    console: Serving,
+    services: Serving,
+    pool: Pool,
+}
+
+impl RunningApp {
+    /// Where the console listens.
+    pub fn console_address(&self) -> SocketAddr {
+        self.console.address()
+    }
+
+    /// Where the services listen.
+    pub fn services_address(&self) -> SocketAddr {
+        self.services.address()
+    }
+
+    /// The connections this server uses.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Takes no more requests and lets those under way finish, for at most `within`.
+    /// `true` when nothing had to be cut short.
+    pub async fn stop(self, within: Duration) -> bool {
+        let (console, services) = tokio::join!(self.console.stop(within), self.services.stop(within));
+        console && services
+    }
+}

@@ -56,6 +56,24 @@ impl TestDatabase {
         self.pool.get().await.unwrap()
     }
 
+    /// Cuts every connection to this database and lets nobody in, as an outage would.
+    pub async fn refuse_connections(&self) {
+        let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
+        let name = &self.name;
+        let cut = format!(
+            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        admin.batch_execute(&cut).await.unwrap();
+    }
+
+    /// Ends [`TestDatabase::refuse_connections`].
+    pub async fn accept_connections(&self) {
+        let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
+        let open = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", self.name);
+        admin.batch_execute(&open).await.unwrap();
+    }
+
     /// A raw connection, for bulk import and plain SQL.
     pub async fn client(&self) -> tokio_postgres::Client {
         weir::db::open_client(&self.url).await.unwrap()

@@ -1,8 +1,17 @@
-//! What tests share: a database of their own.
+//! What tests share: a database of their own, a whole server of their own, a visitor to its pages.
 
 #![allow(dead_code)] // each helper is used by some tests, none by all
 
+mod app;
 mod database;
+mod page;
 mod server;
+mod visitor;
 
+#[allow(unused_imports)]
+pub use app::TestApp;
 pub use database::TestDatabase;
+#[allow(unused_imports)]
+pub use page::Page;
+#[allow(unused_imports)]
+pub use visitor::Visitor;

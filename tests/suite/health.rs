@@ -1,0 +1,34 @@
+//! `/healthz`, starting and stopping.
+
+use crate::support::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_listeners_answer_while_the_database_does() {
+    let app = TestApp::start().await;
+    for answer in [app.visitor().get("/healthz").await, app.ask_services("/healthz").await] {
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.body.trim(), "ok");
+        assert_eq!(answer.header("set-cookie"), "", "a health check needs no session");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_the_server_says_so_and_recovers() {
+    let app = TestApp::start().await;
+    app.db.refuse_connections().await;
+    let answer = app.visitor().get("/healthz").await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.body.trim(), "The database does not answer.");
+    app.db.accept_connections().await;
+    assert_eq!(app.visitor().get("/healthz").await.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r237_pages_are_not_on_the_services_port_and_services_not_on_the_console() {
+    let app = TestApp::start().await;
+    assert_eq!(app.ask_services("/login").await.status(), 404);
+    assert_eq!(app.ask_services("/").await.status(), 404);
+    let soap = "/ServerSyncWebService/ServerSyncWebService.asmx";
+    assert_eq!(app.visitor().post_raw(soap, &[]).await.status(), 404);
+}

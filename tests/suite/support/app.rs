@@ -1,0 +1,71 @@
+//! A whole server for one test: its own database, folder and ports.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use weir::app::{App, AppConfig, RunningApp};
+
+use super::{Page, TestDatabase, Visitor};
+
+/// A running server. Stops with [`TestApp::stop`], or with the test's runtime.
+pub struct TestApp {
+    running: RunningApp,
+    pub db: TestDatabase,
+    data: tempfile::TempDir,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts with changes to the configuration.
+    pub async fn start_with(change: impl FnOnce(&mut AppConfig)) -> Self {
+        let db = TestDatabase::create().await;
+        let data = tempfile::tempdir().unwrap();
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut config = AppConfig {
+            console: anywhere,
+            services: anywhere,
+            database: db.url().clone(),
+            data_dir: data.path().to_owned(),
+        };
+        change(&mut config);
+        let running = App::start(config).await.unwrap();
+        Self { running, db, data }
+    }
+
+    /// `path` on the console.
+    pub fn console_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.console_address())
+    }
+
+    /// `path` on the services listener.
+    pub fn services_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.services_address())
+    }
+
+    pub fn services_port(&self) -> u16 {
+        self.running.services_address().port()
+    }
+
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// Someone at the console who is not signed in.
+    pub fn visitor(&self) -> Visitor {
+        Visitor::new(&self.console_url(""))
+    }
+
+    /// `GET` on the services listener.
+    pub async fn ask_services(&self, path: &str) -> Page {
+        Visitor::new(&self.services_url("")).get(path).await
+    }
+
+    /// Stops as on SIGTERM.
+    pub async fn stop(self) -> TestDatabase {
+        assert!(self.running.stop(Duration::from_secs(30)).await, "the server did not end in time");
+        self.db
+    }
+}
