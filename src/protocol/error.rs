@@ -41,6 +41,8 @@ pub enum ProtocolError {
     NotText { field: String },
     #[error("{field} cannot be read: {problem}")]
     BadValue { field: &'static str, problem: String },
+    #[error("in {parameter}: {problem}")]
+    InParameter { parameter: &'static str, problem: Box<ProtocolError> },
     #[error("the anchor is {len_bytes} bytes long, which is more than we keep")]
     AnchorTooLong { len_bytes: usize },
 }
@@ -49,5 +51,41 @@ impl ProtocolError {
     /// A value that could not be read, with the reason in words.
     pub fn bad_value(field: &'static str, problem: impl ToString) -> Self {
         Self::BadValue { field, problem: problem.to_string() }
+    }
+
+    /// The same, said to be inside one parameter of an operation. Broken XML stays what it is.
+    #[must_use]
+    pub fn in_parameter(self, parameter: &'static str) -> Self {
+        if self.is_about_a_value() { Self::InParameter { parameter, problem: Box::new(self) } } else { self }
+    }
+
+    /// The parameter that is wrong, when the message as such can be read.
+    pub fn parameter(&self) -> Option<&'static str> {
+        match self {
+            Self::InParameter { parameter, .. } => Some(parameter),
+            Self::Missing { field }
+            | Self::Repeated { field }
+            | Self::BadValue { field, .. }
+            | Self::TooMany { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+
+    /// True when it is not even XML, so that no SOAP answer is due.
+    pub fn is_not_xml(&self) -> bool {
+        matches!(self, Self::NotUtf8 | Self::NotXml { .. } | Self::CutShort | Self::NotAnEnvelope { .. })
+    }
+
+    fn is_about_a_value(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Repeated { .. }
+                | Self::BadValue { .. }
+                | Self::TooMany { .. }
+                | Self::TextTooLong { .. }
+                | Self::NotText { .. }
+                | Self::AnchorTooLong { .. }
+        )
     }
 }

@@ -20,7 +20,8 @@ pub use revision_id_list::{
 pub use update_data::{FileUrl, GetUpdateData, GetUpdateDataReply, UpdateBlob, UpdateData};
 
 use super::ProtocolError;
-use super::soap::{Fault, Method, SoapVersion};
+use super::soap::fields::Once;
+use super::soap::{Fault, Message, Method, Reader, SoapVersion, Writer};
 
 /// A request, as the asking server writes and the asked server reads it.
 pub trait Request: Sized {
@@ -29,8 +30,34 @@ pub trait Request: Sized {
     /// What a good answer is.
     type Reply: Reply;
 
-    /// The whole SOAP message, children in the schema's order.
-    fn to_bytes(&self, version: SoapVersion) -> Vec<u8>;
+    /// Writes the fields inside the request element, in the schema's order.
+    fn write(&self, writer: &mut Writer);
+
+    /// Reads the fields inside the request element, in any order.
+    ///
+    /// # Errors
+    /// What is wrong with them; [`ProtocolError::parameter`] names the field to blame.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, ProtocolError>;
+
+    /// The whole SOAP message.
+    fn to_bytes(&self, version: SoapVersion) -> Vec<u8> {
+        let mut writer = Writer::new(version);
+        writer.open_in(Self::METHOD.namespace(), Self::METHOD.name());
+        self.write(&mut writer);
+        writer.close(Self::METHOD.name());
+        writer.finish()
+    }
+
+    /// Reads the rest of a message that was opened and found to hold this operation.
+    ///
+    /// # Errors
+    /// As [`Request::read`], and [`ProtocolError::WrongMessage`] for another operation.
+    fn from_message(message: Message<'_>) -> Result<Self, ProtocolError> {
+        if message.method() != Some(Self::METHOD) {
+            return Err(wrong_message(Self::METHOD.name(), &message));
+        }
+        message.content(Self::METHOD.namespace(), Self::read)
+    }
 }
 
 /// A good answer, as the asked server writes and the asking server reads it.
@@ -38,14 +65,55 @@ pub trait Reply: Sized {
     /// The operation it answers.
     const METHOD: Method;
 
-    /// The whole SOAP message, children in the schema's order.
-    fn to_bytes(&self, version: SoapVersion) -> Vec<u8>;
+    /// Writes the result element, children in the schema's order.
+    fn write(&self, writer: &mut Writer);
+
+    /// Reads the fields inside the result element, in any order.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, ProtocolError>;
+
+    /// The whole SOAP message.
+    fn to_bytes(&self, version: SoapVersion) -> Vec<u8> {
+        let mut writer = Writer::new(version);
+        writer.open_in(Self::METHOD.namespace(), Self::METHOD.response_name());
+        self.write(&mut writer);
+        writer.close(Self::METHOD.response_name());
+        writer.finish()
+    }
 
     /// Reads a whole SOAP message of either version, children in any order.
     ///
     /// # Errors
     /// [`ReplyError::Fault`] when the peer answered with a fault, else [`ReplyError::Unreadable`].
-    fn from_bytes(message: &[u8]) -> Result<Self, ReplyError>;
+    fn from_bytes(message: &[u8]) -> Result<Self, ReplyError> {
+        let message = Message::open(message)?;
+        if message.is_fault() {
+            return Err(ReplyError::Fault(Box::new(Fault::from_message(message)?)));
+        }
+        let element = &message.element;
+        if element.name != Self::METHOD.response_name() || element.namespace != Self::METHOD.namespace() {
+            return Err(wrong_message(Self::METHOD.response_name(), &message).into());
+        }
+        Ok(message.content(Self::METHOD.namespace(), read_result)?)
+    }
+}
+
+fn read_result<R: Reply>(reader: &mut Reader<'_>) -> Result<R, ProtocolError> {
+    let mut result = Once::new(R::METHOD.result_name());
+    while let Some(field) = reader.next_field()? {
+        if field.name == R::METHOD.result_name() {
+            result.set(R::read(reader)?)?;
+        } else {
+            reader.skip()?;
+        }
+    }
+    result.required()
+}
+
+fn wrong_message(wanted: &'static str, message: &Message<'_>) -> ProtocolError {
+    ProtocolError::WrongMessage { wanted, found: message.element.name.chars().take(80).collect() }
 }
 
 /// Why a message holds no good answer.

@@ -1,10 +1,17 @@
 //! SOAP 1.1 and 1.2: envelopes, faults, and which operation a message holds.
 
+mod envelope;
 mod fault;
+pub(super) mod fields;
 mod method;
+mod reader;
+mod writer;
 
+pub use envelope::Message;
 pub use fault::{ErrorCode, Fault};
 pub use method::{Method, Service};
+pub use reader::{ATTRIBUTES_MAX, DEPTH_MAX, Element, Reader, TAG_LEN_MAX, VALUE_LEN_MAX};
+pub use writer::Writer;
 
 /// Which envelope a message uses. An answer uses the one of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
