@@ -1,1 +1,72 @@
-//! (see ARCHITECTURE.md)
+//! The console: pages for people, made of Askama templates and htmx.
+//!
+//! [`attach`] mounts every page with the guards, headers and catchers they rely on. A page is one file
+//! here and one under `templates/`; each route takes a guard of [`guards`] that says who may call it.
+
+pub mod assets;
+pub mod cookies;
+pub mod csrf;
+pub mod error;
+pub mod form;
+pub mod guards;
+mod headers;
+mod home;
+mod login;
+mod options_index;
+mod page;
+mod setup;
+pub mod shell;
+mod theme;
+
+pub use error::PageError;
+pub use form::Field;
+pub use guards::{Administrator, Anyone, Db, Operator, Reporter, Wants};
+pub use page::{Reply, html};
+pub use shell::Shell;
+
+use crate::accounts::{Pool, setup::SetupCode, throttle::Gate};
+use rocket::{Build, Rocket, Route};
+
+/// What the console needs from the program that starts it.
+pub struct ConsoleParts {
+    /// Managed by Rocket from here on; pages borrow connections with [`Db`].
+    pub pool: Pool,
+    /// The console is reached over TLS: cookies are named `__Host-weir` and carry `Secure`.
+    pub secure: bool,
+    /// For the setup page.
+    pub setup: SetupCode,
+}
+
+/// Facts about this console that every request may need.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    /// See [`ConsoleParts::secure`].
+    pub secure: bool,
+}
+
+/// Every route of the console. Rules for who may call one stand in its handler's signature.
+pub fn routes() -> Vec<Route> {
+    [
+        assets::routes(),
+        csrf::routes(),
+        home::routes(),
+        login::routes(),
+        options_index::routes(),
+        setup::routes(),
+        theme::routes(),
+    ]
+    .concat()
+}
+
+/// Puts pages, fairings and catchers on `rocket`, and manages what they use.
+pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
+    rocket
+        .manage(parts.pool)
+        .manage(parts.setup)
+        .manage(Gate::default())
+        .manage(Console { secure: parts.secure })
+        .attach(csrf::Shield)
+        .attach(headers::Headers)
+        .register("/", error::catchers())
+        .mount("/", routes())
+}

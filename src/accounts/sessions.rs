@@ -1,0 +1,120 @@
+//! Sessions: an opaque token in the browser, its hash in the database.
+
+use super::{Account, AccountError};
+use crate::db::schema::{accounts, sessions};
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use sha2::{Digest, Sha256};
+
+/// A session ends when it was not used for so long.
+pub const IDLE_MAX: TimeDelta = TimeDelta::hours(8);
+/// A session ends so long after sign-in, used or not.
+pub const AGE_MAX: TimeDelta = TimeDelta::hours(24);
+/// `last_used_at` is written at most this often.
+const TOUCH_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// Bytes of a token: 256 bits.
+const TOKEN_BYTES: usize = 32;
+/// Longest user agent kept, in characters.
+const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// A live session and the person it belongs to, with the role they have now.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Who is signed in.
+    pub account: Account,
+    /// What the anti-forgery tokens of this session are made of.
+    pub csrf_secret: Vec<u8>,
+}
+
+/// Starts a session and returns its token: 64 hexadecimal digits, the only copy there is.
+/// Removes sessions that are over.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn start(
+    conn: &mut AsyncPgConnection,
+    account_id: i64,
+    peer: &str,
+    user_agent: &str,
+) -> QueryResult<String> {
+    let token: [u8; TOKEN_BYTES] = rand::random();
+    let secret: [u8; TOKEN_BYTES] = rand::random();
+    let token = hex::encode(token);
+    let now = Utc::now();
+    let over = sessions::created_at.lt(now - AGE_MAX).or(sessions::last_used_at.lt(now - IDLE_MAX));
+    diesel::delete(sessions::table.filter(over)).execute(conn).await?;
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::token_hash.eq(hash(&token)),
+            sessions::account_id.eq(account_id),
+            sessions::csrf_secret.eq(secret.to_vec()),
+            sessions::peer.eq(peer),
+            sessions::user_agent.eq(user_agent
+                .chars()
+                .filter(|c| *c != '\0')
+                .take(USER_AGENT_CHARS_MAX)
+                .collect::<String>()),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(token)
+}
+
+/// The session of `token`; `None` when it is not one, is over, or its account is disabled or gone.
+///
+/// # Errors
+/// [`AccountError::Database`].
+pub async fn session_of(conn: &mut AsyncPgConnection, token: &str) -> Result<Option<Session>, AccountError> {
+    if token.len() != TOKEN_BYTES * 2 || !token.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    let now = Utc::now();
+    let hash = hash(token);
+    type Row = (i64, String, String, Vec<u8>, DateTime<Utc>);
+    let row: Option<Row> = sessions::table
+        .inner_join(accounts::table.on(accounts::id.eq(sessions::account_id)))
+        .filter(sessions::token_hash.eq(&hash))
+        .filter(sessions::created_at.gt(now - AGE_MAX))
+        .filter(sessions::last_used_at.gt(now - IDLE_MAX))
+        .filter(accounts::disabled.eq(false))
+        .select((accounts::id, accounts::name, accounts::role, sessions::csrf_secret, sessions::last_used_at))
+        .first(conn)
+        .await
+        .optional()?;
+    let Some((id, name, role, csrf_secret, last_used_at)) = row else { return Ok(None) };
+    if now - last_used_at > TOUCH_AFTER {
+        touch(conn, &hash, id, now).await?;
+    }
+    Ok(Some(Session { account: Account { id, name, role: role.parse()? }, csrf_secret }))
+}
+
+async fn touch(
+    conn: &mut AsyncPgConnection,
+    hash: &[u8],
+    account_id: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    diesel::update(sessions::table.filter(sessions::token_hash.eq(hash)))
+        .set(sessions::last_used_at.eq(now))
+        .execute(conn)
+        .await?;
+    diesel::update(accounts::table.filter(accounts::id.eq(account_id)))
+        .set(accounts::last_seen_at.eq(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Ends the session of `token`. Ending one that is not there is no error.
+///
+/// # Errors
+/// [`AccountError::Database`].
+pub async fn sign_out(conn: &mut AsyncPgConnection, token: &str) -> Result<(), AccountError> {
+    diesel::delete(sessions::table.filter(sessions::token_hash.eq(hash(token)))).execute(conn).await?;
+    Ok(())
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}

@@ -1,0 +1,185 @@
+//! A growing pause after failed sign-ins, for each account and each address, in bounded memory.
+//!
+//! A try counts when it begins, under one lock, so that parallel guesses cannot slip through;
+//! a right answer takes the count back. Pauses are short, so that nobody can be locked out for good.
+
+use super::AccountError;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Keys remembered at once; beyond that the oldest are forgotten.
+const KEYS_MAX: usize = 20_000;
+/// A count is forgotten after so long without a try.
+const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// What failures are counted for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The start of a hash of the account's folded name, known or not.
+    Account([u8; 16]),
+    /// An IPv4 address, or the first 64 bits of an IPv6 one.
+    Address([u8; 8]),
+}
+
+impl Key {
+    /// Tries before the first pause, and the longest pause.
+    fn rule(&self) -> (u32, Duration) {
+        match self {
+            Self::Account(_) => (5, Duration::from_secs(30)),
+            Self::Address(_) => (20, Duration::from_secs(60)),
+        }
+    }
+
+    /// The key of an account name.
+    pub fn account(folded: &str) -> Self {
+        let mut short = [0; 16];
+        short.copy_from_slice(&Sha256::digest(folded.as_bytes())[..16]);
+        Self::Account(short)
+    }
+
+    /// The key of a peer's address.
+    pub fn address(ip: IpAddr) -> Self {
+        let mut short = [0; 8];
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => short[..4].copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => short.copy_from_slice(&ip.octets()[..8]),
+        }
+        Self::Address(short)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    tries: u32,
+    last: Instant,
+    open_at: Instant,
+}
+
+/// The counts of this process.
+#[derive(Debug, Default)]
+pub struct Gate {
+    counts: Mutex<HashMap<Key, Count>>,
+}
+
+impl Gate {
+    /// Counts one try for each of `keys`, or says how long to wait; then nothing is counted.
+    ///
+    /// # Errors
+    /// [`AccountError::Wait`] with the longest pause of the keys, in whole seconds, rounded up.
+    pub fn begin(&self, keys: &[Key]) -> Result<(), AccountError> {
+        self.begin_at(keys, Instant::now())
+    }
+
+    fn begin_at(&self, keys: &[Key], now: Instant) -> Result<(), AccountError> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let open_at = keys.iter().filter_map(|key| counts.get(key)).map(|count| count.open_at).max();
+        if let Some(wait) =
+            open_at.and_then(|at| at.checked_duration_since(now)).filter(|wait| !wait.is_zero())
+        {
+            return Err(AccountError::Wait { seconds: wait.as_secs() + 1 });
+        }
+        if counts.len() + keys.len() > KEYS_MAX {
+            make_room(&mut counts, now);
+        }
+        for key in keys {
+            let fresh = Count { tries: 0, last: now, open_at: now };
+            let count = counts.entry(key.clone()).or_insert(fresh);
+            if now.duration_since(count.last) > FORGET_AFTER {
+                *count = fresh;
+            }
+            let (free, pause_max) = key.rule();
+            count.tries = count.tries.saturating_add(1);
+            count.last = now;
+            if count.tries >= free {
+                let pause = Duration::from_secs(1 << (count.tries - free).min(10)).min(pause_max);
+                count.open_at = now + pause;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the try back: an account that signed in starts anew, an address gets this one try back.
+    pub fn succeeded(&self, keys: &[Key]) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            match key {
+                Key::Account(_) => drop(counts.remove(key)),
+                Key::Address(_) => {
+                    if let Some(count) = counts.get_mut(key) {
+                        count.tries = count.tries.saturating_sub(1);
+                        count.open_at = count.last;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Forgets what is old, and if that is not enough, the older half.
+fn make_room(counts: &mut HashMap<Key, Count>, now: Instant) {
+    counts.retain(|_, count| now.duration_since(count.last) <= FORGET_AFTER);
+    if counts.len() * 10 > KEYS_MAX * 9 {
+        let mut ages: Vec<Instant> = counts.values().map(|count| count.last).collect();
+        let middle = ages.len() / 2;
+        let (_, median, _) = ages.select_nth_unstable(middle);
+        let median = *median;
+        counts.retain(|_, count| count.last > median);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait_of(result: Result<(), AccountError>) -> u64 {
+        match result {
+            Err(AccountError::Wait { seconds }) => seconds,
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn r164_the_pause_grows_and_ends() {
+        let gate = Gate::default();
+        let key = [Key::account("admin")];
+        let mut now = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(wait_of(gate.begin_at(&key, now)), 0);
+        }
+        assert_eq!(wait_of(gate.begin_at(&key, now)), 2);
+        for _ in 0..20 {
+            now += Duration::from_secs(31);
+            assert_eq!(wait_of(gate.begin_at(&key, now)), 0, "never longer than the longest pause");
+        }
+        assert_eq!(wait_of(gate.begin_at(&key, now)), 31);
+        gate.succeeded(&key);
+        assert_eq!(wait_of(gate.begin_at(&key, now)), 0);
+    }
+
+    #[test]
+    fn r165_an_address_is_paused_over_many_accounts() {
+        let gate = Gate::default();
+        let now = Instant::now();
+        let address = Key::address("192.0.2.7".parse().unwrap());
+        for n in 0..20 {
+            let keys = [Key::account(&format!("user{n}")), address.clone()];
+            assert_eq!(wait_of(gate.begin_at(&keys, now)), 0);
+        }
+        assert!(wait_of(gate.begin_at(&[Key::account("other"), address], now)) > 0);
+        let elsewhere = Key::address("192.0.2.8".parse().unwrap());
+        assert_eq!(wait_of(gate.begin_at(&[Key::account("other"), elsewhere], now)), 0);
+    }
+
+    #[test]
+    fn memory_stays_bounded() {
+        let gate = Gate::default();
+        let now = Instant::now();
+        for n in 0..(KEYS_MAX * 2) {
+            let _ = gate.begin_at(&[Key::account(&n.to_string())], now + Duration::from_millis(n as u64));
+        }
+        assert!(gate.counts.lock().unwrap().len() <= KEYS_MAX);
+    }
+}

@@ -1,0 +1,87 @@
+//! Stylesheet, scripts and icons: embedded in the program, named by their hash, kept for good by browsers.
+
+use super::guards::Anyone;
+use rocket::http::{ContentType, Header, Status};
+use rocket::{Responder, Route, get, routes};
+use rust_embed::RustEmbed;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+#[derive(RustEmbed)]
+#[folder = "static/"]
+struct Files;
+
+/// What pages use; texts about the files are embedded too, and not served.
+const EXTENSIONS: [&str; 3] = [".css", ".js", ".svg"];
+/// Hexadecimal digits of the hash in an address.
+const HASH_CHARS: usize = 12;
+
+/// From a file's name to its address. Made once: the files do not change while the program runs.
+static ADDRESSES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+    Files::iter()
+        .filter(|name| EXTENSIONS.iter().any(|extension| name.ends_with(extension)))
+        .filter_map(|name| {
+            let hash = hex::encode(Files::get(&name)?.metadata.sha256_hash());
+            Some((name.to_string(), format!("/assets/{}/{name}", &hash[..HASH_CHARS])))
+        })
+        .collect()
+});
+
+/// The address of an embedded file, for templates: `assets::url("weir.css")`.
+///
+/// A name that does not exist gives an address that answers 404; a test draws every page and asks for each.
+pub fn url(name: &str) -> &'static str {
+    ADDRESSES.get(name).map_or("/assets/missing", String::as_str)
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![file, favicon]
+}
+
+/// One file, with its type and for how long it may be kept.
+#[derive(Responder)]
+struct Asset {
+    body: Vec<u8>,
+    kind: ContentType,
+    cache: Header<'static>,
+}
+
+/// The hash in the address must be the file's own, so that an old address never shows a new file.
+#[get("/assets/<hash>/<path..>")]
+fn file(_anyone: Anyone, hash: &str, path: PathBuf) -> Result<Asset, Status> {
+    let name = path.to_str().ok_or(Status::NotFound)?;
+    let wanted = format!("/assets/{hash}/{name}");
+    if ADDRESSES.get(name).is_none_or(|address| *address != wanted) {
+        return Err(Status::NotFound);
+    }
+    asset(name, "public, max-age=31536000, immutable")
+}
+
+#[get("/favicon.ico")]
+fn favicon(_anyone: Anyone) -> Result<Asset, Status> {
+    asset("favicon.svg", "public, max-age=86400")
+}
+
+fn asset(name: &str, cache: &'static str) -> Result<Asset, Status> {
+    let found = Files::get(name).ok_or(Status::NotFound)?;
+    let extension = name.rsplit('.').next().unwrap_or_default();
+    let kind = ContentType::from_extension(extension).unwrap_or(ContentType::Binary);
+    Ok(Asset { body: found.data.into_owned(), kind, cache: Header::new("Cache-Control", cache) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_has_an_address_with_its_hash() {
+        for name in
+            ["weir.css", "weir.js", "icons.svg", "vendor/htmx-4.0.1.min.js", "vendor/hx-sse-4.0.1.min.js"]
+        {
+            let address = url(name);
+            assert!(address.ends_with(&format!("/{name}")) && address.len() > name.len() + 20, "{address}");
+        }
+        assert!(!ADDRESSES.contains_key("vendor/README.md"), "only what pages use is served");
+    }
+}

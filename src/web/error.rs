@@ -1,0 +1,228 @@
+//! What a visitor sees when something does not work: what happened, what to do, and a number to quote.
+
+use super::guards::Wants;
+use super::shell::{self, SessionState, Shell};
+use askama::Template;
+use rocket::http::{Header, Method, Status};
+use rocket::request::Request;
+use rocket::response::content::RawHtml;
+use rocket::response::{self, Redirect, Responder, Response};
+use rocket::{Catcher, catch, catchers};
+use uuid::Uuid;
+
+/// The one error of every page. The text is for the visitor; the cause went to the log when it was made.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    #[error("That {what} does not exist. It may have been removed.")]
+    NotFound { what: &'static str },
+    #[error("Your role does not allow this. Ask an administrator to do it or to change your role.")]
+    Forbidden,
+    #[error(
+        "This request did not come from a page of this console, or the page was open too long. \
+             Nothing was changed. Go back, load the page again and repeat it."
+    )]
+    Forged,
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("Too many tries. Wait {seconds} seconds, then try again.")]
+    TooMany { seconds: u64 },
+    #[error("The database does not answer. Try again in a moment; if it lasts, look at the log.")]
+    Unavailable { incident: Uuid },
+    #[error("Something failed on our side. Nothing is lost; try again. Quote {incident} when you report it.")]
+    Internal { incident: Uuid },
+}
+
+impl PageError {
+    /// Logs `cause` once, with everything it came from, under the number the visitor sees.
+    pub fn internal<E: std::error::Error + 'static>(cause: E) -> Self {
+        let incident = Uuid::new_v4();
+        tracing::error!(%incident, error = &cause as &dyn std::error::Error, "a page failed");
+        Self::Internal { incident }
+    }
+
+    /// The same for a database that cannot be reached.
+    pub fn unavailable<E: std::error::Error + 'static>(cause: E) -> Self {
+        let incident = Uuid::new_v4();
+        tracing::error!(%incident, error = &cause as &dyn std::error::Error, "the database does not answer");
+        Self::Unavailable { incident }
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NotFound { .. } => Status::NotFound,
+            Self::Forbidden | Self::Forged => Status::Forbidden,
+            Self::Conflict(_) => Status::Conflict,
+            Self::Refused(_) => Status::UnprocessableEntity,
+            Self::TooMany { .. } => Status::TooManyRequests,
+            Self::Unavailable { .. } => Status::ServiceUnavailable,
+            Self::Internal { .. } => Status::InternalServerError,
+        }
+    }
+}
+
+impl From<diesel::result::Error> for PageError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match error {
+            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => Self::unavailable(error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<diesel_async::pooled_connection::bb8::RunError> for PageError {
+    fn from(error: diesel_async::pooled_connection::bb8::RunError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl<'r> Responder<'r, 'static> for PageError {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let incident = match &self {
+            Self::Internal { incident } | Self::Unavailable { incident } => incident.to_string(),
+            _ => shell::request_id(request).to_owned(),
+        };
+        let status = self.status();
+        let mut response = show(request, status, &self.to_string(), &incident)?;
+        if let Self::TooMany { seconds } = self {
+            response.set_header(Header::new("Retry-After", seconds.to_string()));
+        }
+        Ok(response)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html", blocks = ["notice"])]
+struct ErrorPage<'a> {
+    shell: Shell,
+    heading: &'static str,
+    text: &'a str,
+    incident: &'a str,
+}
+
+/// Draws an error in the frame, or as a fragment that goes into the main part of the page.
+fn show<'r>(
+    request: &'r Request<'_>,
+    status: Status,
+    text: &str,
+    incident: &str,
+) -> response::Result<'static> {
+    let shell = Shell::of(request, shell::session_state_if_known(request));
+    let page = ErrorPage { shell, heading: heading(status), text, incident };
+    let wants = Wants::of(request);
+    let body = match wants {
+        Wants::Page => page.render(),
+        Wants::Fragment => page.as_notice().render(),
+    };
+    let body = body.map_err(|error| {
+        tracing::error!(%error, "the error page cannot be drawn");
+        Status::InternalServerError
+    })?;
+    let mut response = (status, RawHtml(body)).respond_to(request)?;
+    if wants == Wants::Fragment {
+        response.set_header(Header::new("HX-Retarget", "#main"));
+        response.set_header(Header::new("HX-Reswap", "innerHTML"));
+    }
+    Ok(response)
+}
+
+fn heading(status: Status) -> &'static str {
+    match status.code {
+        403 => "Not allowed",
+        404 => "Not found",
+        405 => "Not possible here",
+        408 => "Too slow",
+        409 => "Changed in the meantime",
+        413 => "Too large",
+        414 | 431 => "Address too long",
+        422 => "Not accepted",
+        429 => "Too many tries",
+        500 => "Something failed",
+        503 => "Not available",
+        _ => "Not understood",
+    }
+}
+
+fn sentence(status: Status) -> &'static str {
+    match status.code {
+        403 => "Your role does not allow this. Ask an administrator to do it or to change your role.",
+        404 => "There is no page at this address. It may have been removed, or the address has a slip.",
+        405 => "This address does not take that kind of request. Go back and use the buttons of the page.",
+        408 => "The request took too long to arrive. Try again.",
+        413 => "What was sent is larger than this page accepts. Nothing was changed.",
+        422 => "What was sent does not fit the form. Nothing was changed. Load the page again and repeat it.",
+        429 => "Too many tries. Wait a moment, then try again.",
+        500 => "Something failed on our side. Try again; if it happens again, quote the number below.",
+        503 => "The database does not answer. Try again in a moment; if it lasts, look at the log.",
+        _ => "The request could not be understood. Load the page again and repeat it.",
+    }
+}
+
+/// The catchers of the console.
+pub(super) fn catchers() -> Vec<Catcher> {
+    catchers![signed_out, other]
+}
+
+/// Strangers go to the sign-in page and come back afterwards. A form they sent is not sent again.
+#[catch(401)]
+fn signed_out(request: &Request<'_>) -> SignedOut {
+    let reads = matches!(request.method(), Method::Get | Method::Head);
+    let wants = Wants::of(request);
+    let next = match (wants, reads) {
+        (Wants::Page, true) => request.uri().to_string(),
+        (Wants::Page, false) => request.uri().path().to_string(),
+        (Wants::Fragment, _) => current_page(request).unwrap_or_else(|| "/".to_owned()),
+    };
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", &next);
+    if !reads {
+        query.append_pair("ended", "1");
+    }
+    SignedOut { to: format!("/login?{}", query.finish()), wants }
+}
+
+/// The page that htmx asks from, without scheme and host, which are never trusted.
+fn current_page(request: &Request<'_>) -> Option<String> {
+    let url = url::Url::parse(request.headers().get_one("HX-Current-URL")?).ok()?;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("{}{query}", url.path()))
+}
+
+struct SignedOut {
+    to: String,
+    wants: Wants,
+}
+
+impl<'r> Responder<'r, 'static> for SignedOut {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        match self.wants {
+            Wants::Page => Redirect::to(self.to).respond_to(request),
+            Wants::Fragment => {
+                Response::build().status(Status::Unauthorized).raw_header("HX-Redirect", self.to).ok()
+            }
+        }
+    }
+}
+
+#[catch(default)]
+async fn other<'r>(status: Status, request: &'r Request<'_>) -> Caught<'r> {
+    let state = shell::session_state(request).await;
+    if let SessionState::Unknown = state {
+        tracing::debug!("an error page is drawn without its session");
+    }
+    Caught { status, incident: shell::request_id(request) }
+}
+
+struct Caught<'r> {
+    status: Status,
+    incident: &'r str,
+}
+
+impl<'r> Responder<'r, 'static> for Caught<'r> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        show(request, self.status, sentence(self.status), self.incident)
+    }
+}

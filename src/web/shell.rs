@@ -1,0 +1,212 @@
+//! The frame around every page: who is signed in, the navigation, the colours, the anti-forgery token.
+
+use super::{Console, cookies, csrf};
+use crate::accounts::{self, Account, Pool, Role, Session, audit};
+use rocket::Request;
+use std::net::IpAddr;
+use uuid::Uuid;
+
+/// What we know about the session of this request. Looked up once.
+#[derive(Debug, Clone, Default)]
+pub enum SessionState {
+    /// No session: never signed in, signed out, over, or nobody looked (assets).
+    #[default]
+    None,
+    /// Signed in.
+    Live(Session),
+    /// The database did not answer.
+    Unknown,
+}
+
+/// The session of this request, from the database on the first call.
+pub async fn session_state<'r>(request: &'r Request<'_>) -> &'r SessionState {
+    request.local_cache_async(look_up(request)).await
+}
+
+/// The session if it was looked up already. Never asks the database.
+pub fn session_state_if_known<'r>(request: &'r Request<'_>) -> &'r SessionState {
+    request.local_cache(SessionState::default)
+}
+
+async fn look_up(request: &Request<'_>) -> SessionState {
+    let Some(token) = cookies::session_token(request) else { return SessionState::None };
+    let Some(pool) = request.rocket().state::<Pool>() else { return SessionState::Unknown };
+    let mut conn = match pool.get().await {
+        Ok(conn) => conn,
+        Err(error) => {
+            tracing::warn!(%error, "no database connection to look up a session");
+            return SessionState::Unknown;
+        }
+    };
+    match accounts::session_of(&mut conn, &token).await {
+        Ok(Some(session)) => SessionState::Live(session),
+        Ok(None) => SessionState::None,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a session could not be looked up");
+            SessionState::Unknown
+        }
+    }
+}
+
+/// Names one request in answers, log and audit.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// The id of this request, made on the first call.
+pub fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
+    &request.local_cache(|| RequestId(Uuid::now_v7().simple().to_string())).0
+}
+
+/// The colours of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    /// As in the cookie and in `data-theme`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Anything unknown is the system's.
+    pub fn of(text: &str) -> Self {
+        match text {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+}
+
+/// One entry of the main navigation.
+#[derive(Debug, Clone)]
+pub struct NavItem {
+    pub href: &'static str,
+    pub label: &'static str,
+    /// `page`, `true` (a page below it) or empty: the value of `aria-current`.
+    pub current: &'static str,
+}
+
+/// Everything `layout.html` needs. Page templates carry it as the field `shell`.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// `None` on the sign-in page and on errors for strangers.
+    pub account: Option<Account>,
+    pub nav: Vec<NavItem>,
+    /// Value of the hidden field `csrf`, which must be the first of each form; empty when signed out.
+    pub csrf: String,
+    pub theme: Theme,
+    /// This page's path, for coming back after a change of colours.
+    pub path: String,
+    /// Passwords travel readable: no TLS, and the browser is not on this machine.
+    pub insecure: bool,
+    /// The peer's own address, for the audit log; empty when unknown.
+    pub peer: String,
+    /// See [`request_id`].
+    pub request_id: String,
+}
+
+impl Shell {
+    /// The frame for a session that was looked up, or for a stranger.
+    pub fn of(request: &Request<'_>, state: &SessionState) -> Self {
+        let session = match state {
+            SessionState::Live(session) => Some(session),
+            SessionState::None | SessionState::Unknown => None,
+        };
+        let path = request.uri().path().to_string();
+        let secure = request.rocket().state::<Console>().is_some_and(|console| console.secure);
+        let peer = peer(request);
+        Self {
+            nav: session.map(|_| nav(&path)).unwrap_or_default(),
+            csrf: session.map(|session| csrf::token(&session.csrf_secret)).unwrap_or_default(),
+            account: session.map(|session| session.account.clone()),
+            theme: cookies::only(request, cookies::THEME).map_or(Theme::System, |text| Theme::of(&text)),
+            path,
+            insecure: !secure && peer.is_some_and(|ip| !ip.to_canonical().is_loopback()),
+            peer: peer.map(|ip| ip.to_string()).unwrap_or_default(),
+            request_id: request_id(request).to_owned(),
+        }
+    }
+
+    /// Whether the person may start and stop synchronizations.
+    pub fn can_operate(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.role >= Role::Operator)
+    }
+
+    /// Whether the person may change settings.
+    pub fn can_administer(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.role >= Role::Administrator)
+    }
+
+    /// The name for "started by" and "saved by"; empty for a stranger.
+    pub fn actor(&self) -> &str {
+        self.account.as_ref().map_or("", |account| account.name.as_str())
+    }
+
+    /// A line of the audit log with everything about the person and the request filled in.
+    pub fn audit<'a>(&'a self, action: &'a str, object: &'a str) -> audit::Entry<'a> {
+        audit::Entry {
+            actor: self.actor(),
+            account_id: self.account.as_ref().map(|account| account.id),
+            peer: &self.peer,
+            action,
+            object,
+            before: None,
+            after: None,
+            request_id: &self.request_id,
+        }
+    }
+}
+
+/// The peer's own address. Headers such as X-Real-IP are never looked at.
+pub fn peer(request: &Request<'_>) -> Option<IpAddr> {
+    request.remote().map(|address| address.ip())
+}
+
+/// The pages that exist, in order.
+const NAV: [(&str, &str); 4] = [
+    ("/", "Home"),
+    ("/updates", "Updates"),
+    ("/synchronizations", "Synchronizations"),
+    ("/options", "Options"),
+];
+
+fn nav(path: &str) -> Vec<NavItem> {
+    NAV.iter()
+        .map(|&(href, label)| {
+            let below = path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'));
+            let current = match path {
+                _ if path == href => "page",
+                "/synchronize" if href == "/synchronizations" => "true",
+                _ if below => "true",
+                _ => "",
+            };
+            NavItem { href, label, current }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn current(path: &str) -> Vec<(&'static str, &'static str)> {
+        nav(path).into_iter().filter(|item| !item.current.is_empty()).map(|i| (i.label, i.current)).collect()
+    }
+
+    #[test]
+    fn the_navigation_marks_where_you_are() {
+        assert_eq!(current("/"), [("Home", "page")]);
+        assert_eq!(current("/options/synchronization"), [("Options", "true")]);
+        assert_eq!(current("/synchronize"), [("Synchronizations", "true")]);
+        assert_eq!(current("/updates"), [("Updates", "page")]);
+        assert!(current("/updatesx").is_empty());
+    }
+}
