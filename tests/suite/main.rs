@@ -2,5 +2,6 @@
 
 mod support;
 
+mod browser_path;
 mod health;
 mod migrations;

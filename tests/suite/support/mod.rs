@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each helper is used by some tests, none by all
 
 mod app;
+mod browser;
 mod database;
 mod page;
 mod server;
@@ -10,6 +11,8 @@ mod visitor;
 
 #[allow(unused_imports)]
 pub use app::TestApp;
+#[allow(unused_imports)]
+pub use browser::{Browser, Scripts};
 pub use database::TestDatabase;
 #[allow(unused_imports)]
 pub use page::Page;
