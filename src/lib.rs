@@ -3,7 +3,7 @@
 //! The modules in reading order; `ARCHITECTURE.md` has the map, and which may use which.
 
 pub mod app;
-pub mod config;
+pub mod cli;
 
 pub mod web;
 
@@ -21,6 +21,8 @@ pub mod upstream;
 
 pub mod db;
 
+pub mod config;
 pub mod listen;
 pub mod protocol;
 pub mod sample;
+pub mod secret;

@@ -2,12 +2,14 @@
 //!
 //! Nothing here knows what is stored; queries live in the module that owns the table.
 
+mod cluster;
 mod error;
 mod migrate;
 mod pool;
 pub mod schema;
 mod url;
 
+pub use cluster::{Cluster, ClusterError, FileLock, keep_cluster};
 pub use error::DbError;
 pub use migrate::migrate;
 pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, connect, open_client};

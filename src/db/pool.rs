@@ -17,7 +17,7 @@ pub type PoolError = bb8::RunError;
 pub const POOL_SIZE: u32 = 12;
 
 /// Longest wait for a connection from the pool, and for opening one.
-const WAIT_MAX: Duration = Duration::from_secs(10);
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Opens the pool of a migrated database; one connection is tried at once.
 ///
@@ -29,7 +29,6 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Pool, DbError> {
     let pool = bb8::Pool::builder()
         .max_size(POOL_SIZE)
         .connection_timeout(WAIT_MAX)
-        .retry_connection(false) // a database that is gone is told at once, not after the wait
         .build(manager)
         .await
         .map_err(|error| DbError::Unreachable { place: url.to_string(), reason: error.to_string() })?;
@@ -41,7 +40,7 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Pool, DbError> {
 /// The connection's task ends when the client is dropped.
 ///
 /// # Errors
-/// [`DbError::Unreachable`], also when the server does not answer within 10 seconds.
+/// [`DbError::Unreachable`], also when the server does not answer within 5 seconds.
 pub async fn open_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client, DbError> {
     let unreachable = |reason: String| DbError::Unreachable { place: url.to_string(), reason };
     let opening = tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls);

@@ -41,11 +41,11 @@ async fn a_database_that_is_not_there_is_one_sentence() {
 }
 
 #[tokio::test]
-async fn a_database_that_goes_away_is_told_at_once() {
+async fn a_database_that_goes_away_is_told_within_seconds() {
     let database = TestDatabase::create().await;
     let pool = database.pool().clone();
     drop(database);
     let begun = std::time::Instant::now();
     assert!(pool.get().await.is_err());
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(9));
 }

@@ -1,0 +1,78 @@
+//! What nearly every command needs: the configuration, the database, the key.
+
+use super::CliError;
+use crate::config::Config;
+use crate::db::{self, Cluster, DatabaseUrl, Pool};
+use crate::secret::SecretKey;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// An open database with an up-to-date schema, and what belongs to it.
+pub struct Context {
+    pub config: Config,
+    pub pool: Pool,
+    pub secret: SecretKey,
+    /// Keep it as long as the pool is used.
+    pub database: DatabaseHandle,
+}
+
+/// The way to the database. While it is held, a private cluster stays up.
+pub struct DatabaseHandle {
+    pub url: DatabaseUrl,
+    cluster: Option<Cluster>,
+}
+
+impl Context {
+    /// Opens the database (starting the private cluster when `DATABASE_URL` is not set), brings the
+    /// schema up to date and reads the key.
+    ///
+    /// # Errors
+    /// One sentence, exit 2, for whatever keeps the program from starting.
+    pub async fn open(config: Config) -> Result<Self, CliError> {
+        prepare_data_dir(&config.data_dir)?;
+        let secret = SecretKey::load_or_create(&config.secret_key_file)?;
+        let database = DatabaseHandle::open(&config).await?;
+        db::migrate(&database.url).await?;
+        let pool = db::connect(&database.url).await?;
+        Ok(Self { config, pool, secret, database })
+    }
+}
+
+impl DatabaseHandle {
+    async fn open(config: &Config) -> Result<Self, CliError> {
+        if let Some(address) = &config.database {
+            return Ok(Self { url: DatabaseUrl::parse(address.as_str())?, cluster: None });
+        }
+        let data_dir = config.data_dir.clone();
+        let cluster =
+            tokio::task::spawn_blocking(move || Cluster::join(&data_dir)).await.map_err(|error| {
+                CliError::refused(format!("The private database could not be started: {error}."))
+            })??;
+        Ok(Self { url: cluster.url().clone(), cluster: Some(cluster) })
+    }
+
+    /// Lets go of the database and, when nobody else uses the private cluster, waits until it has
+    /// stopped. Dropping the handle does the same without waiting.
+    pub async fn close(self) {
+        if let Some(cluster) = self.cluster {
+            let _ = tokio::task::spawn_blocking(move || cluster.leave()).await;
+        }
+    }
+}
+
+/// Makes the data folder. The database's own account must be able to pass through it, others may not look.
+///
+/// # Errors
+/// One sentence, exit 2, when it cannot be made or written.
+pub fn prepare_data_dir(data_dir: &Path) -> Result<(), CliError> {
+    let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+    let made = std::fs::DirBuilder::new().recursive(true).mode(mode).create(data_dir);
+    made.and_then(|()| {
+        let probe = data_dir.join(format!(".writable-{}", std::process::id()));
+        std::fs::write(&probe, b"")?;
+        std::fs::remove_file(&probe)
+    })
+    .map_err(|error| {
+        CliError::refused(format!("The data folder {} cannot be written: {error}.", data_dir.display()))
+    })
+}

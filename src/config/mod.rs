@@ -1,0 +1,154 @@
+//! Configuration: what must be known before the database is, from the environment and `weir.toml`.
+//!
+//! Read once at start by the command line and handed down as small structs. The environment wins over
+//! the file, and every fault is reported at once. What an administrator changes in the browser is not
+//! here but in `settings`.
+
+mod fault;
+mod file;
+mod reader;
+
+pub use fault::{ConfigFault, ConfigFaults};
+
+use reader::Reader;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use url::Url;
+
+/// Everything the start of the program needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `WEIR_DATA_DIR`: where everything is kept; absolute. Default `./data`.
+    pub data_dir: PathBuf,
+    /// `DATABASE_URL`: the database; without it a private cluster in the data folder.
+    pub database: Option<DatabaseAddress>,
+    /// `WEIR_SECRET_KEY_FILE`: default `secret.key` in the data folder.
+    pub secret_key_file: PathBuf,
+    pub listeners: Listeners,
+    pub microsoft_update: MicrosoftUpdate,
+    /// `WEIR_CONTENT_HOSTS`: more hosts that files may be fetched from, e.g. `cdn.example` or `*.example`.
+    pub content_hosts: Vec<String>,
+    /// `WEIR_LOG`: a filter as `tracing` reads it, e.g. `info` or `weir=debug`. `None`: the default.
+    pub log: Option<String>,
+}
+
+/// The two doors. One never answers for the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listeners {
+    /// `WEIR_CONSOLE_ADDRESS`, `WEIR_CONSOLE_PORT`: the pages. Default 127.0.0.1:8540.
+    pub console: SocketAddr,
+    /// `WEIR_SERVICES_ADDRESS`, `WEIR_SERVICES_PORT`: what other servers ask. Default 127.0.0.1:8530.
+    pub services: SocketAddr,
+    /// `WEIR_CONSOLE_INSECURE`: the console may be offered over plain HTTP beyond this computer.
+    pub console_insecure: bool,
+}
+
+/// Where Microsoft Update is; another place in a lab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MicrosoftUpdate {
+    /// `WEIR_MICROSOFT_UPDATE_URL`. Default: the real service.
+    pub url: Url,
+    /// `WEIR_MICROSOFT_UPDATE_CA`: PEM file that takes the place of the built-in root.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `DATABASE_URL` as given. May hold a password, so it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseAddress(String);
+
+impl DatabaseAddress {
+    pub fn new(address: impl Into<String>) -> Self {
+        Self(address.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseAddress(hidden)")
+    }
+}
+
+impl Config {
+    /// Port of the pages when nothing else is said.
+    pub const CONSOLE_PORT: u16 = 8540;
+    /// Port of the services when nothing else is said; what WSUS uses.
+    pub const SERVICES_PORT: u16 = 8530;
+    /// The real Microsoft Update. Source: MS-WSUSSS 1.9 and what WSUS servers are set to today.
+    pub const MICROSOFT_UPDATE_URL: &str = "https://sws.update.microsoft.com";
+
+    /// Reads the environment of this process and the file.
+    ///
+    /// # Errors
+    /// All faults found, each naming where it is.
+    pub fn load() -> Result<Self, ConfigFaults> {
+        Self::read(&|name| std::env::var_os(name))
+    }
+
+    /// Reads a given environment and the file it points to.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigFaults> {
+        let mut reader = Reader::open(environment);
+        let data_dir = reader.data_dir();
+        let config = Self {
+            database: reader.text("database_url").map(DatabaseAddress::new),
+            secret_key_file: reader.path("secret_key_file").unwrap_or_else(|| data_dir.join("secret.key")),
+            listeners: listeners(&mut reader),
+            microsoft_update: MicrosoftUpdate {
+                url: reader.url("microsoft_update_url", Self::MICROSOFT_UPDATE_URL),
+                ca_file: reader.existing_file("microsoft_update_ca"),
+            },
+            content_hosts: reader.hosts("content_hosts"),
+            log: reader.text("log"),
+            data_dir,
+        };
+        reader.finish(config)
+    }
+
+    /// Where downloaded files are kept.
+    pub fn content_dir(&self) -> PathBuf {
+        self.data_dir.join("content")
+    }
+}
+
+fn listeners(reader: &mut Reader) -> Listeners {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let listeners = Listeners {
+        console: SocketAddr::new(
+            reader.address("console_address", loopback),
+            reader.port("console_port", Config::CONSOLE_PORT),
+        ),
+        services: SocketAddr::new(
+            reader.address("services_address", loopback),
+            reader.port("services_port", Config::SERVICES_PORT),
+        ),
+        console_insecure: reader.flag("console_insecure", false),
+    };
+    let (console, services) = (listeners.console, listeners.services);
+    let one_door =
+        console.ip() == services.ip() || console.ip().is_unspecified() || services.ip().is_unspecified();
+    if one_door && console.port() == services.port() {
+        reader.fault("services_port", format!("port {} is taken by the console already", services.port()));
+    }
+    if !console.ip().is_loopback() && !listeners.console_insecure {
+        reader.fault(
+            "console_address",
+            format!(
+                "{} would offer the console over plain HTTP beyond this computer; \
+                 set WEIR_CONSOLE_INSECURE=true to allow that",
+                console.ip()
+            ),
+        );
+    }
+    listeners
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! What the environment and the file may say, and what is answered when they are wrong.
+
+use super::*;
+use std::collections::HashMap;
+
+fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigFaults> {
+    let pairs: HashMap<String, OsString> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
+    Config::read(&|name| pairs.get(name).cloned())
+}
+
+fn with_file(text: &str, pairs: &[(&str, &str)]) -> Result<Config, ConfigFaults> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("weir.toml"), text).unwrap();
+    let mut all = vec![("WEIR_DATA_DIR", folder.path().to_str().unwrap())];
+    all.extend_from_slice(pairs);
+    read(&all)
+}
+
+#[test]
+fn nothing_said_means_the_documented_defaults() {
+    let config = read(&[("WEIR_DATA_DIR", "/nowhere/data")]).unwrap();
+    assert_eq!(config.listeners.console.to_string(), "127.0.0.1:8540");
+    assert_eq!(config.listeners.services.to_string(), "127.0.0.1:8530");
+    assert_eq!(config.secret_key_file, PathBuf::from("/nowhere/data/secret.key"));
+    assert_eq!(config.microsoft_update.url.as_str(), "https://sws.update.microsoft.com/");
+    assert!(config.database.is_none() && config.content_hosts.is_empty() && config.log.is_none());
+    assert!(read(&[]).unwrap().data_dir.is_absolute());
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = "console_port = 9000\nservices_port = 9001\ncontent_hosts = [\"CDN.example\", \"*.lab\"]\n";
+    let config = with_file(text, &[("WEIR_CONSOLE_PORT", "9100")]).unwrap();
+    assert_eq!(config.listeners.console.port(), 9100);
+    assert_eq!(config.listeners.services.port(), 9001);
+    assert_eq!(config.content_hosts, ["cdn.example", "*.lab"]);
+}
+
+#[test]
+fn all_faults_are_told_at_once_each_with_its_place() {
+    let text = "console_prot = 9000\nservices_port = 70000\n[table]\nx = 1\n";
+    let faults = with_file(
+        text,
+        &[
+            ("WEIR_CONSOLE_ADDRESS", "localhost"),
+            ("WEIR_CONSOLE_PORT", "0"),
+            ("WEIR_MICROSOFT_UPDATE_URL", "ftp://x"),
+            ("WEIR_MICROSOFT_UPDATE_CA", "/nowhere/ca.pem"),
+            ("WEIR_CONTENT_HOSTS", "good.example,bad host"),
+            ("WEIR_CONSOLE_INSECURE", "maybe"),
+        ],
+    )
+    .unwrap_err();
+    let text = faults.to_string();
+    assert_eq!(faults.0.len(), 9, "{text}");
+    for place in ["console_prot in ", "services_port in ", "table in "] {
+        assert!(text.contains(&format!("\n  {place}")), "{place}: {text}");
+    }
+    assert!(text.contains("WEIR_CONSOLE_PORT: 0 is not a port number, 1 to 65535."), "{text}");
+    assert!(text.contains("services_port in "), "{text}");
+}
+
+#[test]
+fn a_file_that_is_named_must_exist_and_one_that_is_broken_names_the_line() {
+    let text = read(&[("WEIR_CONFIG", "/nowhere/weir.toml")]).unwrap_err().to_string();
+    assert!(text.contains("/nowhere/weir.toml: the file cannot be read"), "{text}");
+    let text = with_file("console_port = 9000\nlog = \n", &[]).unwrap_err().to_string();
+    assert!(text.contains("weir.toml, line 2: "), "{text}");
+    let text = with_file("data_dir = \"/x\"\n", &[]).unwrap_err().to_string();
+    assert!(text.contains("cannot be named by a file inside it"), "{text}");
+}
+
+#[test]
+fn the_console_beyond_loopback_needs_an_explicit_word() {
+    let address = ("WEIR_CONSOLE_ADDRESS", "0.0.0.0");
+    assert!(read(&[address]).unwrap_err().to_string().contains("WEIR_CONSOLE_INSECURE=true"));
+    assert!(read(&[address, ("WEIR_CONSOLE_INSECURE", "true")]).is_ok());
+}
+
+#[test]
+fn both_doors_cannot_be_one() {
+    let text = read(&[("WEIR_SERVICES_PORT", "8540")]).unwrap_err().to_string();
+    assert!(text.contains("taken by the console"), "{text}");
+}
+
+#[test]
+fn a_database_address_is_never_shown() {
+    let config = read(&[("DATABASE_URL", "postgres://weir:planted-secret@db/weir")]).unwrap();
+    assert!(!format!("{config:?}").contains("planted-secret"));
+}
