@@ -4,4 +4,5 @@ mod support;
 
 mod browser_path;
 mod health;
+mod catalog;
 mod migrations;

@@ -1,0 +1,216 @@
+//! Makes stored revisions visible, all at once.
+//!
+//! One advisory lock serializes publishing, and the stamp is taken under it. So stamps rise in
+//! commit order, and a downstream server that was given the highest visible stamp as its anchor
+//! can never miss a revision that became visible afterwards.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use super::{CatalogError, membership};
+use crate::db::schema::{publications, revisions};
+
+/// Key of the transaction lock that serializes publishing ("weir" and a number).
+const PUBLISH_LOCK: i64 = 0x7765_6972_0000_0001;
+
+/// From this many changed updates on, statistics are refreshed in mid-way.
+const ANALYZE_FROM: i64 = 5_000;
+
+/// A commit point that revisions are stored for. See [`open`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PublicationId(pub i64);
+
+/// What became visible. The first three count updates that can be approved, each once: expired
+/// before revised before new. Bundled children do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PublishCounts {
+    /// Updates seen for the first time.
+    pub new: i64,
+    /// Updates with a newer revision than before.
+    pub revised: i64,
+    /// Updates whose newest revision is expired, and was not before.
+    pub expired: i64,
+    /// Revisions of any kind that became visible.
+    pub revisions: i64,
+}
+
+/// Opens a publication for the run `run_id`; stored revisions name it.
+///
+/// # Errors
+/// [`CatalogError::Query`] when the database fails.
+pub async fn open(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> Result<PublicationId, CatalogError> {
+    let id = diesel::insert_into(publications::table)
+        .values(publications::run_id.eq(run_id))
+        .returning(publications::id)
+        .get_result(conn)
+        .await?;
+    Ok(PublicationId(id))
+}
+
+/// The highest visible stamp, in milliseconds since 1970; `None` before the first publication.
+/// Read it in the same snapshot as the list it is the anchor of.
+///
+/// # Errors
+/// [`CatalogError::Query`] when the database fails.
+pub async fn last_stamp(conn: &mut AsyncPgConnection) -> Result<Option<i64>, CatalogError> {
+    Ok(publications::table.select(diesel::dsl::max(publications::stamp)).get_result(conn).await?)
+}
+
+/// Publishes every revision that is stored and not visible yet, also those an interrupted run left.
+///
+/// Call it inside a transaction at the default isolation (read committed), together with whatever
+/// must become true at the same moment, such as the anchors. With nothing to publish it takes two
+/// statements and no stamp.
+///
+/// # Errors
+/// [`CatalogError::NoSuchPublication`], and [`CatalogError::Query`] when the database fails.
+pub async fn publish(
+    conn: &mut AsyncPgConnection,
+    publication: PublicationId,
+) -> Result<PublishCounts, CatalogError> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+        .bind::<BigInt, _>(PUBLISH_LOCK)
+        .execute(conn)
+        .await?;
+    let waiting = revisions::table.filter(revisions::published.eq(false));
+    if !diesel::select(diesel::dsl::exists(waiting)).get_result::<bool>(conn).await? {
+        return Ok(PublishCounts::default());
+    }
+    let stamped = take_stamp(conn, publication).await?;
+    conn.batch_execute(PREPARE).await?;
+    let counts = counts(conn).await?;
+    let large = counts.changed >= ANALYZE_FROM;
+    if large {
+        conn.batch_execute("ANALYZE update_ids; ANALYZE revisions; ANALYZE relations").await?;
+    }
+    diesel::sql_query(REPLACE_CURRENT)
+        .bind::<BigInt, _>(stamped.stamp)
+        .bind::<Nullable<BigInt>, _>(stamped.run_id)
+        .execute(conn)
+        .await?;
+    if large {
+        conn.batch_execute("ANALYZE updates").await?;
+    }
+    membership::refresh(conn, stamped.stamp).await?;
+    conn.batch_execute(MARK_SUPERSEDED).await?;
+    let revisions = diesel::sql_query(MARK_PUBLISHED).execute(conn).await? as i64;
+    if large {
+        conn.batch_execute("ANALYZE updates; ANALYZE update_categories").await?;
+    }
+    let Changes { new, revised, expired, .. } = counts;
+    Ok(PublishCounts { new, revised, expired, revisions })
+}
+
+#[derive(QueryableByName)]
+struct Stamped {
+    #[diesel(sql_type = BigInt)]
+    stamp: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    run_id: Option<i64>,
+}
+
+/// Gives the publication a stamp above every other; the lock must be held.
+async fn take_stamp(
+    conn: &mut AsyncPgConnection,
+    publication: PublicationId,
+) -> Result<Stamped, CatalogError> {
+    diesel::sql_query(
+        "UPDATE publications SET stamp = greatest(
+             floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+             (SELECT coalesce(max(stamp), 0) + 1 FROM publications))
+         WHERE id = $1 RETURNING stamp, run_id",
+    )
+    .bind::<BigInt, _>(publication.0)
+    .get_result(conn)
+    .await
+    .optional()?
+    .ok_or(CatalogError::NoSuchPublication { id: publication.0 })
+}
+
+#[derive(QueryableByName)]
+struct Changes {
+    #[diesel(sql_type = BigInt)]
+    changed: i64,
+    #[diesel(sql_type = BigInt)]
+    new: i64,
+    #[diesel(sql_type = BigInt)]
+    revised: i64,
+    #[diesel(sql_type = BigInt)]
+    expired: i64,
+}
+
+async fn counts(conn: &mut AsyncPgConnection) -> Result<Changes, CatalogError> {
+    Ok(diesel::sql_query(
+        "SELECT count(*) AS changed,
+                count(*) FILTER (WHERE approvable AND newly_expired) AS expired,
+                count(*) FILTER (WHERE approvable AND NOT newly_expired AND is_new) AS new,
+                count(*) FILTER (WHERE approvable AND NOT newly_expired AND NOT is_new) AS revised
+         FROM publishing",
+    )
+    .get_result(conn)
+    .await?)
+}
+
+/// First what is published now: an import that goes on meanwhile waits for the next time. Then one
+/// row for each update whose highest revision is among the waiting ones. A lower revision that
+/// came late is made visible, but never current.
+const PREPARE: &str = "
+SET LOCAL work_mem = '64MB';
+DROP TABLE IF EXISTS publishing_revisions, publishing;
+CREATE TEMPORARY TABLE publishing_revisions ON COMMIT DROP AS
+SELECT id FROM revisions WHERE NOT published;
+ANALYZE publishing_revisions;
+CREATE TEMPORARY TABLE publishing ON COMMIT DROP AS
+SELECT DISTINCT ON (r.update_row) r.update_row, r.id AS revision_row, r.kind, r.approvable,
+       u.update_row IS NULL AS is_new,
+       r.expired AND NOT coalesce(u.expired, false) AS newly_expired,
+       u.revision_row AS old_revision_row
+FROM publishing_revisions n
+JOIN revisions r ON r.id = n.id
+LEFT JOIN updates u ON u.update_row = r.update_row
+WHERE u.update_row IS NULL OR u.revision_number < r.revision_number
+ORDER BY r.update_row, r.revision_number DESC;
+ANALYZE publishing";
+
+/// $1 stamp, $2 run. Only what can be approved is searched for, so only that gets search text.
+const REPLACE_CURRENT: &str = "
+INSERT INTO updates (update_row, update_id, revision_row, revision_number, changed_stamp, first_run_id,
+    last_run_id, arrived_at, kind, approvable, expired, severity, category_type, title, kb, bulletin,
+    created, search)
+SELECT p.update_row, i.update_id, r.id, r.revision_number, $1, $2, $2, now(), r.kind, r.approvable,
+    r.expired, r.severity, r.category_type, r.title, r.kb, r.bulletin, r.created,
+    CASE WHEN r.approvable THEN lower(concat_ws(' ', r.title,
+        CASE WHEN r.kb <> '' THEN 'kb' || replace(r.kb, ' ', ' kb') END,
+        nullif(r.bulletin, ''), i.update_id::text, left(r.description, 1000))) ELSE '' END
+FROM publishing p
+JOIN revisions r ON r.id = p.revision_row
+JOIN update_ids i ON i.id = p.update_row
+ON CONFLICT (update_row) DO UPDATE SET
+    revision_row = excluded.revision_row, revision_number = excluded.revision_number,
+    changed_stamp = excluded.changed_stamp, last_run_id = excluded.last_run_id, kind = excluded.kind,
+    approvable = excluded.approvable, expired = excluded.expired, severity = excluded.severity,
+    category_type = excluded.category_type, title = excluded.title, kb = excluded.kb,
+    bulletin = excluded.bulletin, created = excluded.created, search = excluded.search";
+
+const MARK_PUBLISHED: &str = "
+UPDATE revisions r SET published = true FROM publishing_revisions n WHERE r.id = n.id";
+
+/// An update is superseded while another one that names it is current and not expired.
+const MARK_SUPERSEDED: &str = "
+UPDATE updates u SET superseded = now_is.superseded
+FROM (
+    SELECT t.update_row, EXISTS (
+        SELECT FROM relations r
+        JOIN updates newer ON newer.revision_row = r.revision_row
+        WHERE r.target_row = t.update_row AND r.kind = 2
+          AND NOT newer.expired AND newer.update_row <> t.update_row) AS superseded
+    FROM (
+        SELECT update_row FROM publishing
+        UNION
+        SELECT r.target_row FROM publishing p
+        CROSS JOIN LATERAL (VALUES (p.revision_row), (p.old_revision_row)) edition (revision_row)
+        JOIN relations r ON r.revision_row = edition.revision_row AND r.kind = 2
+    ) t
+) now_is
+WHERE u.update_row = now_is.update_row AND u.superseded <> now_is.superseded";

@@ -1,0 +1,143 @@
+//! What the list and the detail of updates find.
+
+use weir::catalog::detail::{self, Named};
+use weir::catalog::revision::{ImportFile, ImportRevision};
+use weir::catalog::updates::{self, Cut, UpdateFilter, UpdatePage};
+
+use super::build::{Linked, bring, classification, hidden, id, product, update};
+use crate::support::TestDatabase;
+
+fn titles(page: &UpdatePage) -> Vec<&str> {
+    page.lines.iter().map(|line| line.title.as_str()).collect()
+}
+
+async fn find(database: &TestDatabase, filter: UpdateFilter) -> Vec<String> {
+    let mut conn = database.conn().await;
+    let page = updates::list(&mut conn, &filter, Cut::First, 50).await.unwrap();
+    let count = updates::count(&mut conn, &filter).await.unwrap();
+    assert_eq!(count.at_least, page.lines.len() as i64);
+    titles(&page).into_iter().map(str::to_owned).collect()
+}
+
+fn text(text: &str) -> UpdateFilter {
+    UpdateFilter { text: text.to_owned(), ..UpdateFilter::default() }
+}
+
+#[tokio::test]
+async fn text_is_found_in_title_article_bulletin_description_and_id() {
+    let database = TestDatabase::create().await;
+    let rich = ImportRevision {
+        title: "Cumulative 100% Update_for Servers".to_owned(),
+        description: "Fixes a PRINTER".to_owned(),
+        kb: vec!["5031356".to_owned(), "42".to_owned()],
+        bulletins: vec!["MS26-001".to_owned()],
+        ..update(1, 1)
+    };
+    bring(&database, &[rich, update(2, 1), hidden(3, 1)]).await;
+    for wanted in [
+        "cumulative",
+        "KB5031356",
+        "5031356",
+        "kb42",
+        "ms26-001",
+        "printer",
+        "100%",
+        "Update_for",
+        "servers CUMUL",
+    ] {
+        assert_eq!(find(&database, text(wanted)).await, ["Cumulative 100% Update_for Servers"], "{wanted}");
+    }
+    assert_eq!(find(&database, text(&id(2).to_string().to_uppercase())).await, ["Update 2"]);
+    assert_eq!(find(&database, text("Update%for")).await, [""; 0]);
+    assert_eq!(find(&database, text("100% nowhere")).await, [""; 0]);
+    assert_eq!(find(&database, text("  ")).await.len(), 2);
+    assert_eq!(find(&database, text("'; DROP TABLE updates; --\\")).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn filters_take_what_is_below_a_family_and_leave_out_the_expired() {
+    let database = TestDatabase::create().await;
+    let batch = [
+        product(1),
+        product(2).member_of(&[1]),
+        product(3),
+        classification(4),
+        classification(5),
+        update(10, 1).member_of(&[2, 4]),
+        update(11, 1).member_of(&[3, 4]),
+        update(12, 1).member_of(&[2, 5]).supersedes(&[10]),
+        update(13, 1).member_of(&[2, 4]).expired(),
+    ];
+    bring(&database, &batch).await;
+    let family = UpdateFilter { product: Some(id(1)), ..UpdateFilter::default() };
+    assert_eq!(find(&database, family.clone()).await, ["Update 12", "Update 10"]);
+    let both = UpdateFilter { classification: Some(id(4)), ..family.clone() };
+    assert_eq!(find(&database, both.clone()).await, ["Update 10"]);
+    let expired = UpdateFilter { include_expired: true, ..both.clone() };
+    assert_eq!(find(&database, expired).await, ["Update 13", "Update 10"]);
+    let current = UpdateFilter { hide_superseded: true, ..family };
+    assert_eq!(find(&database, current).await, ["Update 12"]);
+    let unknown = UpdateFilter { product: Some(id(999)), ..UpdateFilter::default() };
+    assert_eq!(find(&database, unknown).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_and_lead_back() {
+    let database = TestDatabase::create().await;
+    let same_day = update(1, 1).created;
+    let batch: Vec<ImportRevision> =
+        (1..=7).map(|number| ImportRevision { created: same_day, ..update(number, 1) }).collect();
+    bring(&database, &batch).await;
+    let mut conn = database.conn().await;
+    let filter = UpdateFilter::default();
+    let first = updates::list(&mut conn, &filter, Cut::First, 3).await.unwrap();
+    assert_eq!((first.lines.len(), first.has_before, first.has_after), (3, false, true));
+    let after = Cut::After(first.lines[2].key);
+    let second = updates::list(&mut conn, &filter, after, 3).await.unwrap();
+    assert_eq!((second.lines.len(), second.has_before, second.has_after), (3, true, true));
+    let third = updates::list(&mut conn, &filter, Cut::After(second.lines[2].key), 3).await.unwrap();
+    assert_eq!((third.lines.len(), third.has_before, third.has_after), (1, true, false));
+    let back = updates::list(&mut conn, &filter, Cut::Before(third.lines[0].key), 3).await.unwrap();
+    assert_eq!(back.lines, second.lines);
+    assert!(back.has_before && back.has_after);
+    let start = updates::list(&mut conn, &filter, Cut::Before(second.lines[0].key), 3).await.unwrap();
+    assert_eq!(start.lines, first.lines);
+    assert!(!start.has_before);
+}
+
+#[tokio::test]
+async fn the_detail_names_what_it_knows_and_marks_what_never_came() {
+    let database = TestDatabase::create().await;
+    let file = ImportFile {
+        sha1: [1; 20],
+        sha256: Some([2; 32]),
+        size: 12,
+        name: "a.exe".to_owned(),
+        patching: "SelfContained".to_owned(),
+        mu_url: String::new(),
+    };
+    let batch = [
+        product(1),
+        classification(2),
+        update(10, 1),
+        ImportRevision { files: vec![file], ..hidden(12, 1) },
+        update(11, 1).member_of(&[1, 2]).needs(&[88]).supersedes(&[10, 99]).bundles(&[12]),
+    ];
+    bring(&database, &batch).await;
+    let mut conn = database.conn().await;
+    let named = |number: u32, title: &str| Named { update_id: id(number), title: Some(title.to_owned()) };
+    let stranger = |number: u32| Named { update_id: id(number), title: None };
+    let found = detail::find(&mut conn, id(11)).await.unwrap().unwrap();
+    assert_eq!(found.products, [named(1, "Product 1")]);
+    assert_eq!(found.classifications, [named(2, "Classification 2")]);
+    assert_eq!(found.prerequisites, [[stranger(88)]]);
+    assert_eq!(found.supersedes, [named(10, "Update 10"), stranger(99)]);
+    assert_eq!(found.bundles, [named(12, "Update 12")]);
+    let child = detail::find(&mut conn, id(12)).await.unwrap().unwrap();
+    assert_eq!(child.bundled_by, [named(11, "Update 11")]);
+    assert_eq!((child.files[0].size, child.files[0].sha1.len()), (12, 20));
+    let old = detail::find(&mut conn, id(10)).await.unwrap().unwrap();
+    assert!(old.superseded);
+    assert_eq!(old.superseded_by, [named(11, "Update 11")]);
+    assert!(detail::find(&mut conn, id(99)).await.unwrap().is_none());
+}
