@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::accounts::AccountError;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving};
 
@@ -32,6 +33,8 @@ pub enum AppError {
     #[error(transparent)]
     Database(#[from] DbError),
     #[error(transparent)]
+    Accounts(#[from] AccountError),
+    #[error(transparent)]
     Listen(#[from] ListenError),
 }
 
@@ -47,7 +50,8 @@ impl App {
         let pool = db::connect(&config.database).await?;
         let console = Listener::bind(config.console).await?;
         let services = Listener::bind(config.services).await?;
-        let console_site = console::site(&pool).await?;
+        let setup = console::prepare_setup(&pool).await?;
+        let console_site = console::site(&pool, setup).await?;
         let services_site = services::site(&pool).await?;
         Ok(RunningApp {
             console: console.serve(console_site, console::limits()),

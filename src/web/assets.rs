@@ -1,8 +1,8 @@
 //! Stylesheet, scripts and icons: embedded in the program, named by their hash, kept for good by browsers.
 
-use super::guards::Anyone;
 use rocket::http::{ContentType, Header, Status};
-use rocket::{Responder, Route, get, routes};
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Request, Responder, Route, get, routes};
 use rust_embed::RustEmbed;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -39,6 +39,18 @@ pub(super) fn routes() -> Vec<Route> {
     routes![file, favicon]
 }
 
+/// The rule of these routes: anyone, without a look at the session.
+struct Embedded;
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Embedded {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(_request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Self)
+    }
+}
+
 /// One file, with its type and for how long it may be kept.
 #[derive(Responder)]
 struct Asset {
@@ -49,7 +61,7 @@ struct Asset {
 
 /// The hash in the address must be the file's own, so that an old address never shows a new file.
 #[get("/assets/<hash>/<path..>")]
-fn file(_anyone: Anyone, hash: &str, path: PathBuf) -> Result<Asset, Status> {
+fn file(_rule: Embedded, hash: &str, path: PathBuf) -> Result<Asset, Status> {
     let name = path.to_str().ok_or(Status::NotFound)?;
     let wanted = format!("/assets/{hash}/{name}");
     if ADDRESSES.get(name).is_none_or(|address| *address != wanted) {
@@ -59,7 +71,7 @@ fn file(_anyone: Anyone, hash: &str, path: PathBuf) -> Result<Asset, Status> {
 }
 
 #[get("/favicon.ico")]
-fn favicon(_anyone: Anyone) -> Result<Asset, Status> {
+fn favicon(_rule: Embedded) -> Result<Asset, Status> {
     asset("favicon.svg", "public, max-age=86400")
 }
 

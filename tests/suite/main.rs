@@ -6,3 +6,5 @@ mod browser_path;
 mod health;
 mod catalog;
 mod migrations;
+mod routes;
+mod signin;

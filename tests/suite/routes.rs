@@ -1,0 +1,84 @@
+//! Every route of the console, asked by nobody and by each role. A route that is new must get its line here.
+
+use crate::support::TestApp;
+use reqwest::Method;
+use rocket::http::Method as RocketMethod;
+use weir::accounts::{self, Role};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Who may call a route at least.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Least {
+    Anyone,
+    Role(Role),
+}
+
+/// Method, path as mounted, a path to ask for, and the rule.
+const RULES: &[(&str, &str, &str, Least)] = &[
+    ("GET", "/assets/<hash>/<path..>", "/assets/0/weir.css", Least::Anyone),
+    ("GET", "/favicon.ico", "/favicon.ico", Least::Anyone),
+    ("GET", "/refused", "/refused", Least::Anyone),
+    ("GET", "/login?<next>&<ended>", "/login", Least::Anyone),
+    ("POST", "/login", "/login", Least::Anyone),
+    ("GET", "/setup", "/setup", Least::Anyone),
+    ("POST", "/setup", "/setup", Least::Anyone),
+    ("POST", "/theme", "/theme", Least::Anyone),
+    ("GET", "/", "/", Least::Role(Role::Reporter)),
+    ("GET", "/options", "/options", Least::Role(Role::Reporter)),
+    // Signing out comes last, because it ends the session that the others use.
+    ("POST", "/logout", "/logout", Least::Role(Role::Reporter)),
+];
+
+#[test]
+fn every_route_has_a_rule() {
+    let mut mounted: Vec<String> =
+        weir::web::routes().iter().map(|route| format!("{} {}", route.method, route.uri)).collect();
+    let mut ruled: Vec<String> =
+        RULES.iter().map(|(method, mounted, _, _)| format!("{method} {mounted}")).collect();
+    mounted.sort();
+    ruled.sort();
+    assert_eq!(mounted, ruled, "each route of the console needs a line in RULES");
+    assert!(weir::web::routes().iter().all(|route| route.method != RocketMethod::Head));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r184_every_route_admits_exactly_the_roles_of_its_rule() {
+    let app = TestApp::start().await;
+    let mut conn = app.db.conn().await;
+    let roles = [Role::Reporter, Role::Operator, Role::Administrator];
+    for role in roles {
+        accounts::create(&mut conn, role.as_str(), role, PASSWORD).await.unwrap();
+    }
+    drop(conn);
+
+    for role in [None].into_iter().chain(roles.map(Some)) {
+        let visitor = app.visitor();
+        if let Some(role) = role {
+            assert_eq!(visitor.sign_in(role.as_str(), PASSWORD).await.status(), 303);
+        }
+        let token = if role.is_some() { visitor.get("/").await.csrf() } else { String::new() };
+        for (method, _, path, least) in RULES {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let request = visitor
+                .request(method.clone(), path)
+                .header("Sec-Fetch-Site", "same-origin")
+                .header("X-CSRF-Token", &token);
+            let answer = visitor.send(request).await;
+            let to_login = answer.status() == 303 && answer.location().starts_with("/login?");
+            let asked = format!("{role:?} {method} {path}: {} {}", answer.status(), answer.location());
+            match (least, role) {
+                (Least::Anyone, _) => {
+                    assert!(!to_login, "{asked}");
+                    assert!(*path == "/refused" || answer.status() != 403, "{asked}");
+                }
+                (Least::Role(_), None) => assert!(to_login, "{asked}"),
+                (Least::Role(least), Some(role)) if role >= *least => {
+                    assert!(!to_login && answer.status() != 403, "{asked}");
+                }
+                (Least::Role(_), Some(_)) => assert_eq!(answer.status(), 403, "{asked}"),
+            }
+            assert_ne!(answer.status(), 500, "{asked}");
+        }
+    }
+}
