@@ -1,1 +1,20 @@
-//! (see ARCHITECTURE.md)
+//! The client that talks to an update source: Microsoft Update or another update server.
+//!
+//! Network only: it knows no table and no setting row. It keeps the cookie of the conversation, retries what may
+//! be retried, holds every answer to a limit, and says at which hop something went wrong.
+
+mod client;
+mod error;
+mod failure;
+mod limits;
+mod retry;
+mod session;
+mod target;
+mod transport;
+
+pub use client::UpstreamClient;
+pub use error::{Hop, UpstreamError};
+pub use limits::TransportLimits;
+pub use retry::RetryPolicy;
+pub use session::Identity;
+pub use target::{MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, Target, Trust};

@@ -1,0 +1,314 @@
+//! The calls of a synchronization, each with cookie, retries and limits.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::error::{UpstreamError, quote};
+use super::limits::TransportLimits;
+use super::retry::RetryPolicy;
+use super::session::{Identity, PROTOCOL_VERSION, Session, authorization_url};
+use super::target::Target;
+use super::transport::{Answer, Transport};
+use crate::protocol::ProtocolError;
+use crate::protocol::ids::{ConfigAnchor, RevisionKey};
+use crate::protocol::server_sync::{
+    AuthPlugIn, Cookie, GetAuthConfig, GetAuthorizationCookie, GetConfigData, GetConfigDataReply, GetCookie,
+    GetRevisionIdList, GetRevisionIdListReply, GetUpdateData, GetUpdateDataReply, Reply, ReplyError, Request,
+    RevisionFilter,
+};
+use crate::protocol::soap::{ErrorCode, Fault, Method, SoapVersion};
+
+/// Sign-ins in a row without one accepted call, after which a refused cookie is an error.
+const RESTARTS_MAX: u32 = 3;
+
+/// Answers above this are parsed on a blocking thread.
+const PARSE_INLINE_MAX: usize = 64 * 1024;
+
+/// A conversation with one update source. Calls may run at the same time; they share the cookie.
+pub struct UpstreamClient {
+    transport: Transport,
+    retry: RetryPolicy,
+    identity: Identity,
+    session: Mutex<Session>,
+    /// Sign-ins since the last accepted call.
+    restarts: AtomicU32,
+}
+
+impl UpstreamClient {
+    /// A client that has said nothing yet.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Settings`] and [`UpstreamError::ProxySchemeMissing`]; no packet is sent.
+    pub fn new(
+        target: Target,
+        identity: Identity,
+        limits: TransportLimits,
+        retry: RetryPolicy,
+    ) -> Result<Self, UpstreamError> {
+        let transport = Transport::new(target, limits)?;
+        let (session, restarts) = (Mutex::default(), AtomicU32::new(0));
+        Ok(Self { transport, retry, identity, session, restarts })
+    }
+
+    /// Signs in, from the first step.
+    ///
+    /// # Errors
+    /// Any [`UpstreamError`].
+    pub async fn sign_in(&self) -> Result<(), UpstreamError> {
+        let mut session = self.session.lock().await;
+        self.authorize(&mut session).await
+    }
+
+    /// Limits, flags and languages of the source.
+    ///
+    /// # Errors
+    /// Any [`UpstreamError`].
+    pub async fn config_data(
+        &self,
+        config_anchor: Option<ConfigAnchor>,
+    ) -> Result<GetConfigDataReply, UpstreamError> {
+        self.with_cookie(|cookie| GetConfigData {
+            cookie: Some(cookie),
+            config_anchor: config_anchor.clone(),
+        })
+        .await
+    }
+
+    /// The revisions that `filter` selects.
+    ///
+    /// # Errors
+    /// Any [`UpstreamError`].
+    pub async fn revision_ids(
+        &self,
+        filter: RevisionFilter,
+    ) -> Result<GetRevisionIdListReply, UpstreamError> {
+        self.with_cookie(|cookie| GetRevisionIdList { cookie: Some(cookie), filter: filter.clone() }).await
+    }
+
+    /// Documents of revisions; the answer may hold fewer than asked.
+    ///
+    /// # Errors
+    /// Any [`UpstreamError`]; one unknown id fails the whole call with `InternalServerError`.
+    pub async fn update_data(&self, ids: &[RevisionKey]) -> Result<GetUpdateDataReply, UpstreamError> {
+        self.with_cookie(|cookie| GetUpdateData { cookie: Some(cookie), update_ids: ids.to_vec() }).await
+    }
+
+    /// Calls with the present cookie; signs in again and repeats the call when the server refuses it.
+    async fn with_cookie<R>(&self, request: impl Fn(Cookie) -> R) -> Result<R::Reply, UpstreamError>
+    where
+        R: Request,
+        R::Reply: Send + 'static,
+    {
+        loop {
+            let (cookie, generation) = self.cookie().await?;
+            match self.call(&self.service_url(R::METHOD), request(cookie)).await {
+                Ok((reply, _)) => {
+                    self.restarts.store(0, Ordering::Relaxed);
+                    return Ok(reply);
+                }
+                Err(error) if error.fault_code() == Some(ErrorCode::InvalidCookie.as_str()) => {
+                    self.restart(generation).await?;
+                }
+                Err(error) => {
+                    if error.fault_code() == Some(ErrorCode::ServerChanged.as_str()) {
+                        self.session.lock().await.forget();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn cookie(&self) -> Result<(Cookie, u64), UpstreamError> {
+        let mut session = self.session.lock().await;
+        if session.usable(Instant::now()).is_none() {
+            if session.cookie.is_some() {
+                self.renew(&mut session).await?;
+            } else {
+                self.authorize(&mut session).await?;
+            }
+        }
+        match session.cookie.clone() {
+            Some(cookie) => Ok((cookie, session.generation)),
+            None => Err(self.rejected()),
+        }
+    }
+
+    /// The server refused the cookie of `generation`: sign in again, unless another call already did.
+    async fn restart(&self, generation: u64) -> Result<(), UpstreamError> {
+        let mut session = self.session.lock().await;
+        if session.generation != generation {
+            return Ok(());
+        }
+        if self.restarts.fetch_add(1, Ordering::Relaxed) >= RESTARTS_MAX {
+            return Err(self.rejected());
+        }
+        tracing::info!(address = self.transport.target().shown(), "the cookie was refused, signing in again");
+        self.authorize(&mut session).await
+    }
+
+    fn rejected(&self) -> UpstreamError {
+        UpstreamError::CookieRejected { address: self.transport.target().shown(), restarts: RESTARTS_MAX }
+    }
+
+    async fn renew(&self, session: &mut Session) -> Result<(), UpstreamError> {
+        match self.get_cookie(session).await {
+            Err(error) if error.fault_code() == Some(ErrorCode::InvalidAuthorizationCookie.as_str()) => {
+                self.authorize(session).await
+            }
+            other => other,
+        }
+    }
+
+    async fn authorize(&self, session: &mut Session) -> Result<(), UpstreamError> {
+        for restarts in 0.. {
+            session.forget();
+            let shown = self.transport.target().shown();
+            let (config, _) = self.call(&self.service_url(Method::GetAuthConfig), GetAuthConfig).await?;
+            let plug_in = config.plug_ins.iter().find(|one| one.plug_in_id == AuthPlugIn::DSS_TARGETING);
+            let plug_in = plug_in.ok_or_else(|| UpstreamError::Unreadable {
+                operation: Method::GetAuthConfig.name(),
+                address: shown.clone(),
+                reason: "it offers no sign-in that Weir knows".to_owned(),
+            })?;
+            let url = authorization_url(&self.transport.target().origin, &plug_in.service_url, &shown)?;
+            let request = GetAuthorizationCookie {
+                account_name: self.identity.name.clone(),
+                account_guid: self.identity.server_id.to_string(),
+            };
+            session.authorization = Some(self.call(&url, request).await?.0.cookie);
+            match self.get_cookie(session).await {
+                Err(error)
+                    if restarts < RESTARTS_MAX
+                        && error.fault_code() == Some(ErrorCode::InvalidAuthorizationCookie.as_str()) => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_cookie(&self, session: &mut Session) -> Result<(), UpstreamError> {
+        let request = GetCookie {
+            auth_cookies: session.authorization.iter().cloned().collect(),
+            old_cookie: session.cookie.clone(),
+            protocol_version: PROTOCOL_VERSION.to_owned(),
+        };
+        let (reply, date) = self.call(&self.service_url(Method::GetCookie), request).await?;
+        session.keep(reply.cookie, date, Instant::now());
+        Ok(())
+    }
+
+    fn service_url(&self, method: Method) -> Url {
+        let mut url = self.transport.target().origin.clone();
+        url.set_query(None);
+        url.set_path(method.service().path());
+        url
+    }
+
+    /// One call, repeated after errors that may pass.
+    async fn call<R>(&self, url: &Url, request: R) -> Result<(R::Reply, Option<DateTime<Utc>>), UpstreamError>
+    where
+        R: Request,
+        R::Reply: Send + 'static,
+    {
+        let body = request.to_bytes(SoapVersion::V11);
+        let mut attempt = 1;
+        loop {
+            let error = match self.call_once::<R>(url, body.clone()).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            attempt += 1;
+            let Some(asked) = error.retry().filter(|_| attempt <= self.retry.attempts_max) else {
+                return Err(error);
+            };
+            let wait = self.retry.wait_before(attempt, asked, rand::random());
+            tracing::info!(operation = R::METHOD.name(), %error, wait_ms = wait.as_millis() as u64, "asking again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn call_once<R>(
+        &self,
+        url: &Url,
+        body: Vec<u8>,
+    ) -> Result<(R::Reply, Option<DateTime<Utc>>), UpstreamError>
+    where
+        R: Request,
+        R::Reply: Send + 'static,
+    {
+        let operation = R::METHOD.name();
+        let started = Instant::now();
+        let limits = self.transport.limits();
+        let max_bytes = match R::METHOD {
+            Method::GetUpdateData => limits.documents_max_bytes,
+            _ => limits.answer_max_bytes,
+        };
+        let answer = self.transport.post(url, operation, &R::METHOD.action(), body, max_bytes).await?;
+        tracing::debug!(
+            operation,
+            bytes = answer.body.len(),
+            duration_ms = started.elapsed().as_millis() as u64,
+            "called"
+        );
+        let date = answer.date;
+        let retry_after = answer.retry_after;
+        match parse::<R::Reply>(answer).await {
+            Ok(reply) => Ok((reply, date)),
+            Err(ReplyError::Fault(fault)) => {
+                Err(fault_error(operation, self.transport.target().shown(), &fault, retry_after))
+            }
+            // An answer without a length that ends early looks complete to HTTP.
+            Err(ReplyError::Unreadable(ProtocolError::CutShort)) => Err(UpstreamError::BrokeOff {
+                operation,
+                address: self.transport.target().shown(),
+                reason: "the answer was cut off".to_owned(),
+            }),
+            Err(ReplyError::Unreadable(error)) => Err(UpstreamError::Unreadable {
+                operation,
+                address: self.transport.target().shown(),
+                reason: quote(&error.to_string()),
+            }),
+        }
+    }
+}
+
+async fn parse<R: Reply + Send + 'static>(answer: Answer) -> Result<R, ReplyError> {
+    if answer.body.len() <= PARSE_INLINE_MAX {
+        return R::from_bytes(&answer.body);
+    }
+    match tokio::task::spawn_blocking(move || R::from_bytes(&answer.body)).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(ReplyError::Unreadable(ProtocolError::CutShort)), // the runtime is ending
+        },
+    }
+}
+
+fn fault_error(
+    operation: &'static str,
+    address: String,
+    fault: &Fault,
+    retry_after: Option<std::time::Duration>,
+) -> UpstreamError {
+    let said = if fault.message.is_empty() && fault.code.is_none() { &fault.reason } else { &fault.message };
+    let message = quote(said);
+    match &fault.code {
+        Some(ErrorCode::ServerBusy) => UpstreamError::Busy { operation, address, message, retry_after },
+        Some(ErrorCode::IncompatibleProtocolVersion) => {
+            UpstreamError::IncompatibleVersion { address, ours: PROTOCOL_VERSION, message }
+        }
+        code => UpstreamError::Fault {
+            operation,
+            address,
+            code: code.as_ref().map(|code| quote(code.as_str())).unwrap_or_default(),
+            message,
+            fault_id: quote(&fault.id),
+        },
+    }
+}

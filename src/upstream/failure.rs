@@ -1,0 +1,116 @@
+//! Turns an error of the HTTP library into the hop it happened at.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::error::{UpstreamError, quote};
+use super::target::Target;
+
+/// What to say about an error that came while sending or receiving.
+///
+/// The library's own text is only searched for the cause: it may hold addresses, never secrets.
+pub(super) fn classify(
+    error: &reqwest::Error,
+    operation: &'static str,
+    target: &Target,
+    connect_s: u64,
+) -> UpstreamError {
+    let address = target.shown();
+    let proxy = target.proxy.as_ref().map(|proxy| format!("{}:{}", proxy.server, proxy.port));
+    let chain = causes(error);
+    if error.is_dns() {
+        let host = target.origin.host_str().unwrap_or("?").to_owned();
+        return match (&target.proxy, proxy) {
+            (Some(settings), Some(proxy)) => UpstreamError::ProxyUnreachable {
+                reason: format!("the name {} was not found", settings.server),
+                proxy,
+            },
+            _ => UpstreamError::NameNotFound { host },
+        };
+    }
+    if let (Some(proxy), Some(text)) = (&proxy, chain.iter().find(|text| text.contains("tunnel"))) {
+        let proxy = proxy.clone();
+        if text.contains("authorization required") {
+            return UpstreamError::ProxySignIn { proxy };
+        }
+        return UpstreamError::ProxyRefused { proxy, address, reason: quote(text) };
+    }
+    if error.is_connect() {
+        if let Some(reason) = tls_reason(error, &chain) {
+            return UpstreamError::Tls { address, reason };
+        }
+        let reason = connect_reason(error, connect_s);
+        return match proxy {
+            Some(proxy) => UpstreamError::ProxyUnreachable { proxy, reason },
+            None => UpstreamError::Unreachable { address, reason },
+        };
+    }
+    let reason = match io_kind(error) {
+        Some(io::ErrorKind::ConnectionReset) => "the connection was reset".to_owned(),
+        Some(io::ErrorKind::UnexpectedEof) => "the answer was cut off".to_owned(),
+        _ => quote(chain.last().map_or("the connection was lost", String::as_str)),
+    };
+    UpstreamError::BrokeOff { operation, address, reason }
+}
+
+fn causes(error: &reqwest::Error) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        texts.push(cause.to_string());
+        next = cause.source();
+    }
+    texts
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let mut next = error.source();
+    let mut found = None;
+    while let Some(cause) = next {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            found = Some(io.kind());
+        }
+        next = cause.source();
+    }
+    found
+}
+
+/// A TLS error arrives as I/O error of kind `InvalidData`, or as an end in the middle of the handshake.
+fn tls_reason(error: &reqwest::Error, chain: &[String]) -> Option<String> {
+    let text = chain.last()?;
+    let says_tls = ["certificate", "handshake", "InvalidContentType", "received corrupt message"]
+        .iter()
+        .any(|word| text.contains(word));
+    let is_tls = says_tls || io_kind(error) == Some(io::ErrorKind::InvalidData);
+    is_tls.then(|| match text.as_str() {
+        text if text.contains("UnknownIssuer") => {
+            "its certificate comes from an authority that Weir does not trust here".to_owned()
+        }
+        text if text.contains("Expired") || text.contains("expired") => {
+            "its certificate has expired".to_owned()
+        }
+        text if text.contains("NotValidForName") || text.contains("not valid for name") => {
+            "its certificate is for another name".to_owned()
+        }
+        text if text.contains("InvalidContentType") || text.contains("corrupt message") => {
+            "the server does not speak SSL on this port".to_owned()
+        }
+        text => quote(text),
+    })
+}
+
+fn connect_reason(error: &reqwest::Error, connect_s: u64) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {connect_s} s");
+    }
+    match io_kind(error) {
+        Some(io::ErrorKind::ConnectionRefused) => "the connection was refused".to_owned(),
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            "there is no way to that address".to_owned()
+        }
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+            "the connection was closed at once".to_owned()
+        }
+        _ => quote(causes(error).last().map_or("no connection", String::as_str)),
+    }
+}

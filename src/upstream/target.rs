@@ -1,0 +1,78 @@
+//! Whom to ask, by which way, and whom to trust on it.
+
+use url::Url;
+use zeroize::Zeroizing;
+
+/// The one root that is trusted for Microsoft Update; `README.md` beside this file names origin and fingerprint.
+pub const MICROSOFT_UPDATE_ROOT: &[u8] = include_bytes!("microsoft-root-2011.pem");
+
+/// An update source as the client needs it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Scheme, host and port; the path is ignored.
+    pub origin: Url,
+    /// Whose certificates count.
+    pub trust: Trust,
+    /// The only way out when present.
+    pub proxy: Option<ProxyTarget>,
+}
+
+impl Target {
+    /// The address as messages show it: host and port.
+    pub fn shown(&self) -> String {
+        let host = self.origin.host_str().unwrap_or("?");
+        match self.origin.port_or_known_default() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+/// Which certificates are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// What the operating system trusts.
+    System,
+    /// What the operating system trusts, and the authorities in this PEM text.
+    SystemAnd(String),
+    /// Only the authorities in this PEM text.
+    Only(String),
+}
+
+/// The proxy server of the settings.
+#[derive(Debug, Clone)]
+pub struct ProxyTarget {
+    /// Host name or address, without a scheme.
+    pub server: String,
+    pub port: u16,
+    /// Present when the proxy wants to know who asks.
+    pub credentials: Option<ProxyCredentials>,
+}
+
+/// Who we are towards the proxy. `Debug` hides the password.
+#[derive(Clone)]
+pub struct ProxyCredentials {
+    pub user: String,
+    /// Windows domain, may be empty.
+    pub domain: String,
+    pub password: Zeroizing<String>,
+    /// Basic sends the password in clear and needs this permission.
+    pub basic_allowed: bool,
+}
+
+impl ProxyCredentials {
+    /// `DOMAIN\user`, or only the user when there is no domain.
+    pub fn qualified_user(&self) -> String {
+        if self.domain.is_empty() { self.user.clone() } else { format!("{}\\{}", self.domain, self.user) }
+    }
+}
+
+impl std::fmt::Debug for ProxyCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyCredentials")
+            .field("user", &self.user)
+            .field("domain", &self.domain)
+            .field("basic_allowed", &self.basic_allowed)
+            .finish_non_exhaustive()
+    }
+}

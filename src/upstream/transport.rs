@@ -1,0 +1,284 @@
+//! One HTTP exchange: a request goes out, an answer comes back within its limits, or an error says why not.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
+use tokio::time::timeout;
+use url::Url;
+
+use super::error::{UpstreamError, quote};
+use super::failure::classify;
+use super::limits::TransportLimits;
+use super::retry::parse_retry_after;
+use super::target::{MICROSOFT_UPDATE_ROOT, ProxyTarget, Target, Trust};
+
+/// An answer that looks like SOAP: status 200 or 500, and XML by its content type.
+pub(super) struct Answer {
+    pub body: Vec<u8>,
+    /// The server's clock.
+    pub date: Option<DateTime<Utc>>,
+    pub retry_after: Option<Duration>,
+}
+
+/// The connections to one source.
+pub(super) struct Transport {
+    http: Client,
+    target: Target,
+    limits: TransportLimits,
+}
+
+impl Transport {
+    /// # Errors
+    /// [`UpstreamError::Settings`] for certificates that cannot be read and for unusable addresses,
+    /// [`UpstreamError::ProxySchemeMissing`] when the proxy's sign-in needs a method we do not have.
+    pub fn new(target: Target, limits: TransportLimits) -> Result<Self, UpstreamError> {
+        let mut builder = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(limits.connect)
+            .http1_only()
+            .pool_idle_timeout(Duration::from_secs(60))
+            .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")));
+        builder = trust(builder, &target)?;
+        if let Some(proxy) = &target.proxy {
+            builder = builder.proxy(build_proxy(proxy)?);
+        }
+        let http = builder.build().map_err(|error| UpstreamError::Settings {
+            reason: format!("no connection can be prepared ({})", quote(&root_cause(&error))),
+        })?;
+        Ok(Self { http, target, limits })
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub fn limits(&self) -> &TransportLimits {
+        &self.limits
+    }
+
+    /// Sends one SOAP 1.1 request.
+    ///
+    /// # Errors
+    /// Anything but an answer in XML with status 200 or 500; see [`UpstreamError`].
+    pub async fn post(
+        &self,
+        url: &Url,
+        operation: &'static str,
+        action: &str,
+        body: Vec<u8>,
+        max_bytes: usize,
+    ) -> Result<Answer, UpstreamError> {
+        let whole = self.exchange(url, operation, action, body, max_bytes);
+        match timeout(self.limits.call, whole).await {
+            Ok(result) => result,
+            Err(_) => Err(self.timed_out(operation, self.limits.call, "the whole call")),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        url: &Url,
+        operation: &'static str,
+        action: &str,
+        body: Vec<u8>,
+        max_bytes: usize,
+    ) -> Result<Answer, UpstreamError> {
+        let request = self
+            .http
+            .post(url.clone())
+            .header(CONTENT_TYPE, "text/xml; charset=utf-8")
+            .header("SOAPAction", format!("\"{action}\""))
+            .body(body)
+            .send();
+        let response = match timeout(self.limits.headers, request).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.failure(&error, operation)),
+            Err(_) => {
+                return Err(self.timed_out(operation, self.limits.headers, "waiting for the answer"));
+            }
+        };
+        let status = response.status();
+        let retry_after = header(response.headers(), RETRY_AFTER.as_str())
+            .and_then(|text| parse_retry_after(&text, Utc::now()));
+        if status.is_redirection() {
+            let to = header(response.headers(), LOCATION.as_str());
+            let target = to.unwrap_or_else(|| "an address it did not name".to_owned());
+            let target = quote(&target);
+            return Err(UpstreamError::Redirected { operation, address: self.target.shown(), target });
+        }
+        if status.as_u16() == 407
+            && let Some(proxy) = &self.target.proxy
+        {
+            let proxy = format!("{}:{}", proxy.server, proxy.port);
+            return Err(UpstreamError::ProxySignIn { proxy });
+        }
+        let content_type = header(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
+        let is_xml = content_type.to_ascii_lowercase().contains("xml");
+        if !(is_xml && matches!(status.as_u16(), 200 | 500)) {
+            let title = self.page_title(response, operation).await;
+            let address = self.target.shown();
+            return Err(if status.as_u16() == 200 {
+                let content_type = shown_type(&content_type);
+                UpstreamError::NotSoap { operation, address, content_type, title }
+            } else {
+                let status = status.as_u16();
+                UpstreamError::Status { operation, address, status, title, retry_after }
+            });
+        }
+        let date = header(response.headers(), DATE.as_str())
+            .and_then(|text| DateTime::parse_from_rfc2822(&text).ok())
+            .map(|date| date.with_timezone(&Utc));
+        let body = self.read(response, operation, max_bytes).await?;
+        Ok(Answer { body, date, retry_after })
+    }
+
+    /// Reads the unpacked body; the limit is on what comes out of the decompressor.
+    async fn read(
+        &self,
+        mut response: Response,
+        operation: &'static str,
+        max_bytes: usize,
+    ) -> Result<Vec<u8>, UpstreamError> {
+        let mut body = Vec::new();
+        let mut window = (Instant::now(), 0_usize);
+        loop {
+            let piece = match timeout(self.limits.idle, response.chunk()).await {
+                Ok(Ok(Some(piece))) => piece,
+                Ok(Ok(None)) => return Ok(body),
+                Ok(Err(error)) => return Err(self.failure(&error, operation)),
+                Err(_) => return Err(self.timed_out(operation, self.limits.idle, "no more data came")),
+            };
+            if body.len() + piece.len() > max_bytes {
+                let address = self.target.shown();
+                return Err(UpstreamError::TooLarge { operation, address, limit_bytes: max_bytes });
+            }
+            body.extend_from_slice(&piece);
+            window.1 += piece.len();
+            if window.0.elapsed() >= self.limits.rate_window {
+                if window.1 < self.limits.rate_min_bytes {
+                    return Err(UpstreamError::TooSlow {
+                        operation,
+                        address: self.target.shown(),
+                        bytes_min: self.limits.rate_min_bytes,
+                        window_s: self.limits.rate_window.as_secs(),
+                    });
+                }
+                window = (Instant::now(), 0);
+            }
+        }
+    }
+
+    /// ` ("title")` of an HTML page, from its first 64 KiB; empty when there is none.
+    async fn page_title(&self, response: Response, operation: &'static str) -> String {
+        let mut response = response;
+        let mut start = Vec::new();
+        let reading = async {
+            while let Ok(Some(piece)) = response.chunk().await {
+                start.extend_from_slice(&piece[..piece.len().min(65_536 - start.len())]);
+                if start.len() == 65_536 {
+                    break;
+                }
+            }
+        };
+        if timeout(Duration::from_secs(5).min(self.limits.idle), reading).await.is_err() {
+            tracing::debug!(operation, "the page of an HTTP error did not end in time");
+        }
+        title_of(&String::from_utf8_lossy(&start)).map_or_else(String::new, |t| format!(" (\"{t}\")"))
+    }
+
+    fn failure(&self, error: &reqwest::Error, operation: &'static str) -> UpstreamError {
+        classify(error, operation, &self.target, self.limits.connect.as_secs())
+    }
+
+    fn timed_out(&self, operation: &'static str, limit: Duration, stage: &'static str) -> UpstreamError {
+        let limit_s = limit.as_secs();
+        UpstreamError::TimedOut { operation, address: self.target.shown(), limit_s, stage }
+    }
+}
+
+fn trust(builder: ClientBuilder, target: &Target) -> Result<ClientBuilder, UpstreamError> {
+    if target.origin.scheme() != "https" {
+        // No TLS will happen; without this the library would look for the system's authorities and may fail.
+        return Ok(builder.tls_certs_only(certificates(MICROSOFT_UPDATE_ROOT)?));
+    }
+    Ok(match &target.trust {
+        Trust::System => builder,
+        Trust::SystemAnd(pem) => builder.tls_certs_merge(certificates(pem.as_bytes())?),
+        Trust::Only(pem) => builder.tls_certs_only(certificates(pem.as_bytes())?),
+    })
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, UpstreamError> {
+    let unreadable = || UpstreamError::Settings {
+        reason: "the certificate of the trusted authority is not readable PEM text".to_owned(),
+    };
+    let found = Certificate::from_pem_bundle(pem).map_err(|_| unreadable())?;
+    if found.is_empty() { Err(unreadable()) } else { Ok(found) }
+}
+
+fn build_proxy(settings: &ProxyTarget) -> Result<Proxy, UpstreamError> {
+    let shown = format!("{}:{}", settings.server, settings.port);
+    let bracketed = if settings.server.contains(':') && !settings.server.starts_with('[') {
+        format!("[{}]", settings.server)
+    } else {
+        settings.server.clone()
+    };
+    let unusable = |_| UpstreamError::Settings {
+        reason: format!("{} is not the address of a proxy server", quote(&shown)),
+    };
+    let proxy = Proxy::all(format!("http://{bracketed}:{}", settings.port)).map_err(unusable)?;
+    match &settings.credentials {
+        None => Ok(proxy),
+        Some(who) if who.basic_allowed => Ok(proxy.basic_auth(&who.qualified_user(), &who.password)),
+        Some(_) => Err(UpstreamError::ProxySchemeMissing { proxy: shown }),
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn shown_type(content_type: &str) -> String {
+    let short = content_type.split(';').next().unwrap_or_default().trim();
+    if short.is_empty() { "something without a content type".to_owned() } else { quote(short) }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// The text between `<title>` and `</title>`, letters in any case.
+fn title_of(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let from = lower.find("<title")?;
+    let from = from + lower[from..].find('>')? + 1;
+    let to = from + lower[from..].find("</title")?;
+    let title = quote(page[from..to].trim());
+    (!title.is_empty()).then_some(title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r063_the_title_of_a_page_is_found_in_any_case() {
+        assert_eq!(title_of("<HTML><TITLE lang=en> Sign\nin </Title>"), Some("Sign in".to_owned()));
+        assert_eq!(title_of("<title></title>"), None);
+        assert_eq!(title_of("no page"), None);
+    }
+
+    #[test]
+    fn the_pinned_root_is_one_readable_certificate() {
+        assert_eq!(certificates(MICROSOFT_UPDATE_ROOT).map(|found| found.len()).ok(), Some(1));
+        assert!(certificates(b"nonsense").is_err());
+    }
+}
