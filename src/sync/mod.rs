@@ -1,1 +1,25 @@
-//! (see ARCHITECTURE.md)
+//! Synchronization: asks the update source what there is, fetches what is missing, and makes it visible.
+//!
+//! [`plan`] decides and does no I/O; `run` carries a run out, phase by phase; [`runs`] keeps the story of every run
+//! and sees to it that there is one at a time; [`schedule`] starts runs at their time.
+
+mod commit;
+mod context;
+mod decode;
+mod error;
+mod facts;
+mod fetch;
+mod import;
+mod job;
+mod listing;
+pub mod plan;
+mod progress;
+mod run;
+pub mod runs;
+pub mod schedule;
+mod selection;
+mod sources;
+
+pub use context::{MicrosoftUpdate, SyncContext};
+pub use error::{RunError, SyncError};
+pub use job::Synchronize;

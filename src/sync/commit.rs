@@ -1,0 +1,83 @@
+//! The points at which a run becomes visible: revisions, anchors, what is owed and the run's figures, all at once.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+use super::fetch::Owed;
+use super::progress::Figures;
+use super::runs::{self, RunState};
+use super::sources::{CategoryPart, UpdatePart};
+use super::{SyncError, sources};
+use crate::catalog::publish::{self, PublicationId, PublishCounts};
+use crate::db::schema::revisions;
+use crate::jobs::Lease;
+use crate::protocol::ids::RevisionKey;
+
+/// What a commit point is made of.
+pub(super) struct Commit<'a> {
+    pub run_id: i64,
+    pub lease: &'a Lease,
+    pub source_id: i64,
+    /// `None`: nothing was stored since the last commit point.
+    pub publication: Option<PublicationId>,
+    pub owed: &'a Owed,
+    /// Owed before, stored now.
+    pub arrived: &'a [RevisionKey],
+}
+
+/// How a run ends well.
+pub(super) struct Ending<'a> {
+    pub state: RunState,
+    pub figures: &'a Figures,
+}
+
+/// Is anything stored and not visible, left by an interrupted run?
+pub(super) async fn has_leftovers(conn: &mut AsyncPgConnection) -> Result<bool, SyncError> {
+    let waiting = revisions::table.filter(revisions::published.eq(false));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
+}
+
+/// Makes the categories visible.
+pub(super) async fn categories(
+    conn: &mut AsyncPgConnection,
+    commit: &Commit<'_>,
+    part: &CategoryPart,
+) -> Result<PublishCounts, SyncError> {
+    conn.transaction(async |conn| {
+        let counts = base(conn, commit).await?;
+        sources::save_anchors(conn, commit.source_id, Some(part), None).await?;
+        runs::add_counts(conn, commit.run_id, &counts).await?;
+        Ok(counts)
+    })
+    .await
+}
+
+/// Makes the updates visible and ends the run. `waiting` are the categories' anchors when nothing came for them.
+pub(super) async fn updates(
+    conn: &mut AsyncPgConnection,
+    commit: &Commit<'_>,
+    waiting: Option<&CategoryPart>,
+    part: &UpdatePart,
+    ending: &Ending<'_>,
+) -> Result<PublishCounts, SyncError> {
+    conn.transaction(async |conn| {
+        let counts = base(conn, commit).await?;
+        sources::save_anchors(conn, commit.source_id, waiting, Some(part)).await?;
+        runs::finish(conn, commit.run_id, ending.state, ending.figures, &counts, None).await?;
+        Ok(counts)
+    })
+    .await
+}
+
+async fn base(conn: &mut AsyncPgConnection, commit: &Commit<'_>) -> Result<PublishCounts, SyncError> {
+    commit.lease.hold(conn).await.map_err(|error| match error {
+        crate::jobs::QueueError::LeaseLost { .. } => SyncError::LeaseLost,
+        other => other.into(),
+    })?;
+    let counts = match commit.publication {
+        Some(publication) => publish::publish(conn, publication).await?,
+        None => PublishCounts::default(),
+    };
+    sources::save_owed(conn, commit.source_id, commit.owed, commit.arrived).await?;
+    Ok(counts)
+}

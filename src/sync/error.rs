@@ -1,0 +1,128 @@
+//! Why a run did not succeed.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::EmptySelection;
+use crate::catalog::CatalogError;
+use crate::db::PoolError;
+use crate::jobs::QueueError;
+use crate::settings::SettingsError;
+use crate::upstream::{Hop, UpstreamError};
+
+/// A failure of a synchronization, or of asking for one.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error("the catalogue failed: {0}")]
+    Catalog(#[from] CatalogError),
+    #[error("the database failed: {0}")]
+    Query(#[from] diesel::result::Error),
+    #[error("no connection to the database: {0}")]
+    Pool(#[from] PoolError),
+    #[error("the database connection for the import failed: {0}")]
+    Import(#[from] crate::db::DbError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Empty(#[from] EmptySelection),
+    #[error("{0}")]
+    Unusable(String),
+    #[error("The synchronization was stopped.")]
+    Canceled,
+    #[error("Weir was shut down.")]
+    ShutDown,
+    #[error("Another Weir has taken this synchronization over.")]
+    LeaseLost,
+    #[error("An internal fault happened. Quote {incident} when you report it.")]
+    Panicked { incident: uuid::Uuid },
+}
+
+/// The story of a failure as it is kept with its run and shown to people and programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunError {
+    /// WSUS's name for this kind of error.
+    pub code: String,
+    /// What happened: a sentence.
+    pub message: String,
+    /// Where on the way.
+    pub hop: String,
+    /// What a person can do.
+    pub advice: String,
+    /// What was kept.
+    pub kept: String,
+    /// What happens next.
+    pub next: String,
+}
+
+impl SyncError {
+    /// WSUS's name for this kind of error (SynchronizationError).
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Upstream(error) => error.code(),
+            Self::Pool(_) | Self::Import(_) => "LocalDbConnectFail",
+            Self::Catalog(_) | Self::Query(_) | Self::Queue(_) | Self::Settings(_) => "LocalDbOtherError",
+            Self::Empty(_) | Self::Unusable(_) => "NotApplicable",
+            Self::Canceled => "UserCanceled",
+            Self::ShutDown | Self::LeaseLost | Self::Panicked { .. } => "Unknown",
+        }
+    }
+
+    /// Where it failed.
+    pub fn hop(&self) -> Hop {
+        match self {
+            Self::Upstream(error) => error.hop(),
+            Self::Empty(_) | Self::Unusable(_) => Hop::Settings,
+            _ => Hop::Database,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Upstream(error) => error.advice(),
+            Self::Empty(_) => "Choose products and classifications under Options, then synchronize again.",
+            Self::Unusable(_) => "Correct the settings under Options, then synchronize again.",
+            Self::Canceled => "Synchronize again when you want to go on.",
+            Self::ShutDown | Self::LeaseLost => {
+                "Nothing needs to be done; the synchronization goes on by itself."
+            }
+            Self::Panicked { .. } => "Look at the log of this server under that number.",
+            _ => "Check that the database runs and that its disk is not full, then synchronize again.",
+        }
+    }
+
+    /// The story to keep. `stored` is how many revisions this run has stored.
+    pub fn story(&self, stored: i64) -> RunError {
+        let hop = match self {
+            Self::Canceled | Self::ShutDown | Self::LeaseLost | Self::Panicked { .. } => String::new(),
+            _ => self.hop().name().to_owned(),
+        };
+        RunError {
+            code: self.code().to_owned(),
+            message: sentence(&self.to_string()),
+            hop,
+            advice: self.advice().to_owned(),
+            kept: match stored {
+                0 => "The catalogue is as it was before.".to_owned(),
+                1 => "One revision was stored completely and is kept.".to_owned(),
+                count => format!("{count} revisions were stored completely and are kept."),
+            },
+            next: "The next synchronization goes on from there and asks only for what is missing.".to_owned(),
+        }
+    }
+}
+
+/// First letter large, full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim().chars();
+    let mut whole: String =
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    if !whole.ends_with(['.', '?', '"']) {
+        whole.push('.');
+    }
+    whole
+}

@@ -1,0 +1,81 @@
+//! The importer: collects revisions from the workers and stores them in batches.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::SyncError;
+use super::progress::Progress;
+use crate::catalog::CatalogError;
+use crate::catalog::import::{Refused, store};
+use crate::catalog::publish::PublicationId;
+use crate::catalog::revision::ImportRevision;
+
+/// Revisions stored in one transaction.
+const BATCH_MAX: usize = 500;
+/// Document bytes stored in one transaction.
+const BATCH_MAX_BYTES: usize = 8 << 20;
+/// How often a transaction is tried that met another one.
+const ATTEMPTS_MAX: u32 = 4;
+
+/// Stores what comes through the channel until it closes. Answers with what the catalogue refused.
+pub(super) async fn import(
+    client: &mut tokio_postgres::Client,
+    publication: PublicationId,
+    mut incoming: mpsc::Receiver<ImportRevision>,
+    progress: &Progress,
+) -> Result<Vec<Refused>, SyncError> {
+    let mut refused = Vec::new();
+    let mut batch: Vec<ImportRevision> = Vec::new();
+    let mut bytes = 0;
+    loop {
+        let next = incoming.recv().await;
+        let ended = next.is_none();
+        if let Some(revision) = next {
+            bytes += revision.stored.body.len();
+            batch.push(revision);
+        }
+        let full = batch.len() >= BATCH_MAX || bytes >= BATCH_MAX_BYTES;
+        if !batch.is_empty() && (full || ended || incoming.is_empty()) {
+            let stored = store_patiently(client, publication, &batch).await?;
+            progress.change(|figures| {
+                figures.done += batch.len() as i64;
+                figures.revisions += stored.stored as i64;
+                figures.bytes += i64::try_from(stored.bytes).unwrap_or(i64::MAX);
+            });
+            refused.extend(stored.refused);
+            batch.clear();
+            bytes = 0;
+        }
+        if ended {
+            return Ok(refused);
+        }
+    }
+}
+
+/// Repeats the whole transaction when it was the victim of a conflict; gives up after a few attempts.
+async fn store_patiently(
+    client: &mut tokio_postgres::Client,
+    publication: PublicationId,
+    batch: &[ImportRevision],
+) -> Result<crate::catalog::import::Stored, SyncError> {
+    let mut attempt = 1;
+    loop {
+        match store(client, publication, batch).await {
+            Ok(stored) => return Ok(stored),
+            Err(CatalogError::Bulk(error)) if attempt < ATTEMPTS_MAX && is_conflict(&error) => {
+                tracing::info!(attempt, %error, "an import met another transaction, trying again");
+                tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+                attempt += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_conflict(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::SqlState;
+    error.code().is_some_and(|code| {
+        *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
+    })
+}

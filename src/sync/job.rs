@@ -1,0 +1,208 @@
+//! The background job of a run: begin it or go on from an interrupted one, watch it, end it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use futures_util::FutureExt;
+use serde::Deserialize;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::context::SyncContext;
+use super::progress::Progress;
+use super::runs::{self, RunState};
+use super::{SyncError, run};
+use crate::catalog::publish::PublishCounts;
+use crate::db::schema::{run_log, sync_runs};
+use crate::jobs::{Job, JobError, Lease};
+
+/// The job's kind in the queue.
+pub(super) const JOB_KIND: &str = "synchronize";
+
+/// Runs that may follow one another because each was interrupted; more would be a loop.
+const CONTINUED_MAX: i64 = 25;
+
+/// One synchronization. Repeating it is safe: a run that had begun is closed as interrupted and a new one goes on.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Synchronize {
+    run_id: i64,
+}
+
+impl Job for Synchronize {
+    const KIND: &'static str = JOB_KIND;
+    type Context = SyncContext;
+
+    async fn run(self, context: Arc<SyncContext>, lease: Lease) -> Result<(), JobError> {
+        let begun = async {
+            let mut conn = context.pool.get().await?;
+            begin(&mut conn, self.run_id, &lease).await
+        };
+        match begun.await {
+            Ok(Some(run_id)) => carry_out(&context, run_id, &lease).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(JobError::Failed(error.to_string())),
+        }
+    }
+}
+
+/// Takes a run from queued to running. A run that another process had begun is closed, and a new one takes its place:
+/// the answer is the run to work on.
+async fn begin(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Result<Option<i64>, SyncError> {
+    let started = diesel::update(sync_runs::table.find(run_id))
+        .filter(sync_runs::state.eq(RunState::Queued.as_str()))
+        .set((sync_runs::state.eq(RunState::Running.as_str()), sync_runs::started_at.eq(diesel::dsl::now)))
+        .execute(conn)
+        .await?;
+    if started == 1 {
+        return Ok(Some(run_id));
+    }
+    conn.transaction(async |conn| go_on(conn, run_id, lease).await).await
+}
+
+async fn go_on(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Result<Option<i64>, SyncError> {
+    let row: Option<(String, String, String)> = sync_runs::table
+        .find(run_id)
+        .select((sync_runs::state, sync_runs::trigger, sync_runs::started_by))
+        .for_update()
+        .first(conn)
+        .await
+        .optional()?;
+    let Some((word, trigger, started_by)) = row else { return Ok(None) };
+    let end = match RunState::from_word(&word) {
+        Some(RunState::Running) => RunState::Interrupted,
+        Some(RunState::Stopping) => RunState::Canceled,
+        Some(RunState::Interrupted) => RunState::Interrupted,
+        _ => return Ok(None),
+    };
+    if word != end.as_str() {
+        close(conn, run_id, end, "The process that worked on it ended.").await?;
+    }
+    if end == RunState::Canceled || chain_length(conn, run_id).await? >= CONTINUED_MAX {
+        return Ok(None);
+    }
+    let next: Option<i64> = diesel::insert_into(sync_runs::table)
+        .values((
+            sync_runs::state.eq(RunState::Running.as_str()),
+            sync_runs::trigger.eq(trigger),
+            sync_runs::started_by.eq(started_by),
+            sync_runs::started_at.eq(chrono::Utc::now()),
+            sync_runs::continues.eq(run_id),
+        ))
+        .on_conflict_do_nothing() // somebody started another run meanwhile: that one does the work
+        .returning(sync_runs::id)
+        .get_result(conn)
+        .await
+        .optional()?;
+    if let Some(next) = next {
+        lease.set_args(conn, json!({ "run_id": next })).await?;
+    }
+    Ok(next)
+}
+
+async fn chain_length(conn: &mut AsyncPgConnection, run_id: i64) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        length: i64,
+    }
+    let row: Row = diesel::sql_query(
+        "WITH RECURSIVE chain AS (
+             SELECT id, continues FROM sync_runs WHERE id = $1
+             UNION SELECT r.id, r.continues FROM sync_runs r JOIN chain c ON r.id = c.continues)
+         SELECT count(*) AS length FROM chain",
+    )
+    .bind::<diesel::sql_types::BigInt, _>(run_id)
+    .get_result(conn)
+    .await?;
+    Ok(row.length)
+}
+
+async fn close(conn: &mut AsyncPgConnection, run_id: i64, end: RunState, why: &str) -> QueryResult<()> {
+    diesel::update(sync_runs::table.find(run_id))
+        .set((sync_runs::state.eq(end.as_str()), sync_runs::finished_at.eq(diesel::dsl::now)))
+        .execute(conn)
+        .await?;
+    diesel::insert_into(run_log::table)
+        .values((run_log::run_id.eq(run_id), run_log::level.eq("warning"), run_log::message.eq(why)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Closes runs that nobody works on and nobody will: their job is gone. Returns how many.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub(super) async fn close_orphans(conn: &mut AsyncPgConnection) -> Result<usize, SyncError> {
+    Ok(diesel::sql_query(
+        "UPDATE sync_runs r SET state = 'interrupted', finished_at = now()
+         WHERE r.state IN ('queued', 'running', 'stopping') AND NOT EXISTS
+               (SELECT 1 FROM jobs j WHERE j.kind = 'synchronize' AND j.state IN ('waiting', 'running')
+                  AND (j.args->>'run_id')::bigint = r.id)",
+    )
+    .execute(conn)
+    .await?)
+}
+
+async fn carry_out(context: &SyncContext, run_id: i64, lease: &Lease) -> Result<(), JobError> {
+    let progress = Arc::new(Progress::new(run_id));
+    let watch_end = CancellationToken::new();
+    let outcome = {
+        let work = AssertUnwindSafe(run::execute(context, run_id, lease, &progress)).catch_unwind();
+        let watch = progress.keep_written(&context.pool, watch_end.clone());
+        tokio::select! {
+            result = work => result.unwrap_or_else(|_| Err(panicked(run_id))),
+            () = watch => Err(SyncError::Canceled),
+            () = progress.stop.cancelled() => Err(SyncError::Canceled),
+            () = lease.lost().cancelled() => Err(SyncError::LeaseLost),
+            () = lease.shutdown().cancelled() => Err(SyncError::ShutDown),
+        }
+    };
+    let Err(error) = outcome else { return Ok(()) };
+    if matches!(error, SyncError::LeaseLost) {
+        return Err(JobError::Interrupted);
+    }
+    end(context, run_id, &progress, &error).await;
+    match error {
+        SyncError::ShutDown => Err(JobError::Interrupted),
+        // The run tells the whole story; for the queue the job is done.
+        _ => Ok(()),
+    }
+}
+
+fn panicked(run_id: i64) -> SyncError {
+    let incident = Uuid::new_v4();
+    tracing::error!(run.id = run_id, %incident, "a synchronization panicked");
+    SyncError::Panicked { incident }
+}
+
+/// Writes the end of a run that did not succeed; tries for a while when the database is away.
+async fn end(context: &SyncContext, run_id: i64, progress: &Progress, error: &SyncError) {
+    let state = match error {
+        SyncError::Canceled => RunState::Canceled,
+        SyncError::ShutDown => RunState::Interrupted,
+        _ => RunState::Failed,
+    };
+    let figures = progress.figures();
+    let story = error.story(figures.revisions);
+    let level = if state == RunState::Failed { "error" } else { "info" };
+    progress.log(level, story.message.clone());
+    for attempt in 1..=10_u64 {
+        let written = async {
+            let mut conn = context.pool.get().await?;
+            progress.flush_lines(&mut conn).await?;
+            let counts = PublishCounts::default();
+            runs::finish(&mut conn, run_id, state, &figures, &counts, Some(&story)).await?;
+            Ok::<(), SyncError>(())
+        };
+        match written.await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(run.id = run_id, %error, "the end of a run could not be written"),
+        }
+        tokio::time::sleep(Duration::from_secs(attempt.min(5))).await;
+    }
+}

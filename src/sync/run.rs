@@ -1,0 +1,249 @@
+//! One run from its first to its last step: connect, categories, updates, publish.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::commit::{self, Commit, Ending};
+use super::context::SyncContext;
+use super::fetch::{Owed, fetch};
+use super::import::import;
+use super::listing::{self, Listing};
+use super::plan::{self, EmptySelection};
+use super::progress::Progress;
+use super::runs::RunState;
+use super::sources::{self, CategoryPart, SourceRow, UpdatePart};
+use super::{SyncError, facts, selection};
+use crate::catalog::import::missing;
+use crate::catalog::publish::{self, PublicationId};
+use crate::jobs::Lease;
+use crate::protocol::ids::RevisionKey;
+use crate::settings::{self, CategoryKind, SyncOptions};
+use crate::upstream::{Identity, UpstreamClient};
+
+/// Owed revisions that one run asks for again.
+const OWED_MAX: i64 = 20_000;
+/// Revisions on their way from the workers to the importer.
+const IN_TRANSIT_MAX: usize = 400;
+
+/// Carries out the run `run_id`. Its row is ended on success; after an error the caller ends it.
+///
+/// # Errors
+/// Any [`SyncError`]; what was stored before is kept, and no anchor has moved past it.
+pub(super) async fn execute(
+    context: &SyncContext,
+    run_id: i64,
+    lease: &Lease,
+    progress: &Arc<Progress>,
+) -> Result<(), SyncError> {
+    progress.phase("connect", None);
+    let mut conn = context.pool.get().await?;
+    let options = settings::load(&mut conn).await?;
+    refuse_empty_choice(&options)?;
+    let (identity, target) = context.target(&options)?;
+    let (source, server_id) = sources::open(&mut conn, &identity).await?;
+    drop(conn);
+    progress.change(|figures| {
+        figures.source_id = Some(source.id);
+        figures.source_name = options.source.shown();
+    });
+    let name = Identity::new(server_id, &context.host_name);
+    let client = UpstreamClient::new(target, name, context.limits, context.retry)?;
+    let mut run = Run { context, run_id, lease, progress, options, source, client: Arc::new(client) };
+    match run.phases().await {
+        Err(SyncError::Upstream(error)) if error.fault_code() == Some("ServerChanged") => {
+            run.start_over().await?;
+            run.phases().await
+        }
+        other => other,
+    }
+}
+
+/// Only products, or only classifications, would select nothing; none at all would select everything.
+fn refuse_empty_choice(options: &SyncOptions) -> Result<(), SyncError> {
+    if options.selected(CategoryKind::Product).next().is_none() {
+        return Err(SyncError::Unusable("No product is selected.".to_owned()));
+    }
+    if options.selected(CategoryKind::Classification).next().is_none() {
+        return Err(EmptySelection::Classifications.into());
+    }
+    Ok(())
+}
+
+struct Run<'a> {
+    context: &'a SyncContext,
+    run_id: i64,
+    lease: &'a Lease,
+    progress: &'a Arc<Progress>,
+    options: SyncOptions,
+    source: SourceRow,
+    client: Arc<UpstreamClient>,
+}
+
+/// What a phase stored.
+#[derive(Default)]
+struct Fetched {
+    publication: Option<PublicationId>,
+    owed: Owed,
+}
+
+impl Run<'_> {
+    async fn phases(&mut self) -> Result<(), SyncError> {
+        let config = self.client.config_data(self.source.config_anchor()).await?;
+        if !(1..=100).contains(&config.updates_max) {
+            let text = format!("The update source allows {} revisions in one request.", config.updates_max);
+            self.progress.log("warning", text);
+        }
+        let facts = facts::merge(&self.source.facts, &config);
+        let batch_size = plan::batch_size(config.updates_max);
+
+        let mut owed_before = self.owed_before().await?;
+        self.progress.phase("categories", None);
+        let listing = listing::categories(&self.client, self.source.category_anchor(), self.progress).await?;
+        let asked = owed_before.iter().copied().chain(listing.revisions).collect();
+        let fetched = self.fetch(asked, batch_size).await?;
+        let part = CategoryPart { anchor: listing.anchor, config_anchor: config.new_config_anchor, facts };
+        let waiting = self.commit_categories(fetched, part, &mut owed_before).await?;
+        let facts = &waiting.as_ref().map_or(&self.source.facts, |part| &part.facts).clone();
+
+        let mut conn = self.context.pool.get().await?;
+        let wanted = selection::expand_now(&mut conn, &self.options, facts).await?;
+        drop(conn);
+        self.progress.phase("updates", None);
+        let known = self.source.known();
+        let Listing { anchor, revisions } =
+            listing::updates(&self.client, &wanted, known.as_ref(), self.progress).await?;
+        let fetched = self.fetch(revisions, batch_size).await?;
+        self.commit_updates(fetched, waiting, UpdatePart { anchor, selection: wanted }, &owed_before).await
+    }
+
+    /// The source is another one than before under the same address.
+    async fn start_over(&mut self) -> Result<(), SyncError> {
+        self.progress.notice(
+            "The update source was replaced or restored. Everything was listed again; what is stored already was \
+             not fetched again.",
+        );
+        let mut conn = self.context.pool.get().await?;
+        sources::reset_anchors(&mut conn, self.source.id).await?;
+        self.source.forget_anchors();
+        Ok(())
+    }
+
+    async fn owed_before(&self) -> Result<Vec<RevisionKey>, SyncError> {
+        if !self.source.is_owing {
+            return Ok(Vec::new());
+        }
+        let mut conn = self.context.pool.get().await?;
+        let owed = sources::owed(&mut conn, self.source.id, OWED_MAX).await?;
+        if !owed.is_empty() {
+            let text = format!(
+                "{} revisions are owed by earlier synchronizations; they are asked for first.",
+                owed.len()
+            );
+            self.progress.log("info", text);
+        }
+        Ok(owed)
+    }
+
+    /// Fetches those of `listed` that are not stored, and stores them invisibly.
+    async fn fetch(&self, listed: Vec<RevisionKey>, batch_size: usize) -> Result<Fetched, SyncError> {
+        if listed.is_empty() {
+            return Ok(Fetched::default());
+        }
+        let mut database = crate::db::open_client(&self.context.database).await?;
+        let wanted = missing(&database, &listed).await?;
+        self.progress.change(|figures| figures.total = Some(wanted.len() as i64));
+        self.progress
+            .log("info", format!("{} of {} revisions are not stored yet.", wanted.len(), listed.len()));
+        if wanted.is_empty() {
+            return Ok(Fetched::default());
+        }
+        let mut conn = self.context.pool.get().await?;
+        let publication = publish::open(&mut conn, Some(self.run_id)).await?;
+        drop(conn);
+        let (sender, receiver) = mpsc::channel(IN_TRANSIT_MAX);
+        let importing = import(&mut database, publication, receiver, self.progress);
+        let fetching = fetch(self.client.clone(), wanted, batch_size, sender, self.progress.clone());
+        let (imported, fetched) = tokio::join!(importing, fetching);
+        // When the importer failed, the workers only noticed that it is gone: its error is the one that counts.
+        let refused = imported?;
+        let mut owed = fetched?;
+        for one in refused {
+            self.progress.log("warning", format!("{} is not stored: {}.", one.key, one.reason));
+            owed.insert(one.key, one.reason);
+        }
+        Ok(Fetched { publication: Some(publication), owed })
+    }
+
+    /// Publishes the categories. When none came, their anchor waits for the next commit point: the answer.
+    async fn commit_categories(
+        &mut self,
+        fetched: Fetched,
+        part: CategoryPart,
+        owed_before: &mut Vec<RevisionKey>,
+    ) -> Result<Option<CategoryPart>, SyncError> {
+        if fetched.publication.is_none() && owed_before.is_empty() {
+            return Ok(Some(part));
+        }
+        // Everything owed was asked for, so what is owed now is what could not be had this time.
+        let arrived: Vec<RevisionKey> =
+            owed_before.iter().copied().filter(|key| !fetched.owed.contains_key(key)).collect();
+        *owed_before = fetched.owed.keys().copied().collect();
+        let mut conn = self.context.pool.get().await?;
+        let commit = self.commit(&fetched, &arrived);
+        commit::categories(&mut conn, &commit, &part).await?;
+        self.count_failed(&fetched.owed);
+        self.source.facts = part.facts;
+        Ok(None)
+    }
+
+    async fn commit_updates(
+        &self,
+        mut fetched: Fetched,
+        waiting: Option<CategoryPart>,
+        part: UpdatePart,
+        owed_before: &[RevisionKey],
+    ) -> Result<(), SyncError> {
+        self.progress.phase("publish", None);
+        let mut conn = self.context.pool.get().await?;
+        if fetched.publication.is_none() && commit::has_leftovers(&mut conn).await? {
+            fetched.publication = Some(publish::open(&mut conn, Some(self.run_id)).await?);
+        }
+        let still_owed: BTreeSet<RevisionKey> =
+            owed_before.iter().copied().chain(fetched.owed.keys().copied()).collect();
+        self.progress.change(|figures| {
+            figures.failed = still_owed.len() as i64;
+            figures.phase = "";
+        });
+        let state = if still_owed.is_empty() { RunState::Succeeded } else { RunState::SucceededWithProblems };
+        if !still_owed.is_empty() {
+            self.progress.notice(format!(
+                "{} revisions could not be stored. The next synchronization asks for them first.",
+                still_owed.len()
+            ));
+        }
+        self.progress.log("info", "The synchronization is complete.");
+        self.progress.flush_lines(&mut conn).await?;
+        let figures = self.progress.figures();
+        let commit = self.commit(&fetched, &[]);
+        let ending = Ending { state, figures: &figures };
+        commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending).await?;
+        Ok(())
+    }
+
+    fn commit<'b>(&'b self, fetched: &'b Fetched, arrived: &'b [RevisionKey]) -> Commit<'b> {
+        Commit {
+            run_id: self.run_id,
+            lease: self.lease,
+            source_id: self.source.id,
+            publication: fetched.publication,
+            owed: &fetched.owed,
+            arrived,
+        }
+    }
+
+    fn count_failed(&self, owed: &Owed) {
+        self.progress.change(|figures| figures.failed = owed.len() as i64);
+    }
+}

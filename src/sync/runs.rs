@@ -1,0 +1,385 @@
+//! The story of every run: ask for one, stop it, end it, read about it.
+//!
+//! queued → running → stopping → canceled, and from running or stopping to every other end. One run at a time is a
+//! unique index of the database; a second request joins the run that is there.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde_json::json;
+
+use super::SyncError;
+use super::error::RunError;
+use super::job::JOB_KIND;
+use super::progress::Figures;
+use crate::catalog::publish::PublishCounts;
+use crate::db::schema::{run_log, sync_runs};
+use crate::jobs;
+
+/// Where a run is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunState {
+    Queued,
+    Running,
+    Stopping,
+    Succeeded,
+    SucceededWithProblems,
+    Failed,
+    Canceled,
+    Interrupted,
+}
+
+impl RunState {
+    const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Stopping,
+        Self::Succeeded,
+        Self::SucceededWithProblems,
+        Self::Failed,
+        Self::Canceled,
+        Self::Interrupted,
+    ];
+
+    /// The word in the database and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Succeeded => "succeeded",
+            Self::SucceededWithProblems => "succeeded_with_problems",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The state of this word; `None` for a word that no version of ours writes.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// True until the run has ended.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Queued | Self::Running | Self::Stopping)
+    }
+}
+
+const ACTIVE: [&str; 3] = ["queued", "running", "stopping"];
+
+/// Why a run was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// In the browser.
+    Manual,
+    Schedule,
+    /// `weir sync`.
+    Command,
+}
+
+impl Trigger {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Schedule => "schedule",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// The answer to a request for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested {
+    pub run_id: i64,
+    /// A run was there already; nothing was started.
+    pub joined: bool,
+    /// Who began the run.
+    pub started_by: String,
+    pub requested_at: DateTime<Utc>,
+}
+
+/// One run as stored.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sync_runs, check_for_backend(diesel::pg::Pg))]
+pub struct Run {
+    pub id: i64,
+    #[diesel(column_name = state)]
+    state_word: String,
+    pub trigger: String,
+    pub started_by: String,
+    pub requested_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    /// As shown: `wsus01.example:8530`, or empty before the run knows.
+    pub source_name: String,
+    /// `connect`, `categories`, `updates`, `publish`, or empty.
+    pub phase: String,
+    /// Of this phase.
+    pub done: i64,
+    pub total: Option<i64>,
+    pub new: i64,
+    pub revised: i64,
+    pub expired: i64,
+    pub revisions: i64,
+    pub failed: i64,
+    pub files: i64,
+    pub bytes: i64,
+    error: Option<serde_json::Value>,
+    notices: serde_json::Value,
+    pub continues: Option<i64>,
+}
+
+impl Run {
+    /// Where the run is in its life. An unknown word counts as interrupted.
+    pub fn state(&self) -> RunState {
+        RunState::from_word(&self.state_word).unwrap_or(RunState::Interrupted)
+    }
+
+    /// Why it did not succeed.
+    pub fn error(&self) -> Option<RunError> {
+        serde_json::from_value(self.error.clone()?).ok()
+    }
+
+    /// Sentences that a person should see.
+    pub fn notices(&self) -> Vec<String> {
+        serde_json::from_value(self.notices.clone()).unwrap_or_default()
+    }
+
+    /// Time from start to end, or to `now` while it runs; zero when it never started.
+    pub fn duration(&self, now: DateTime<Utc>) -> chrono::TimeDelta {
+        match self.started_at {
+            Some(start) => (self.finished_at.unwrap_or(now) - start).max(chrono::TimeDelta::zero()),
+            None => chrono::TimeDelta::zero(),
+        }
+    }
+}
+
+/// One line of a run's log.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = run_log, check_for_backend(diesel::pg::Pg))]
+pub struct LogLine {
+    pub at: DateTime<Utc>,
+    pub level: String,
+    pub message: String,
+}
+
+/// Asks for a run. When one is active the answer is that one.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn request(
+    conn: &mut AsyncPgConnection,
+    trigger: Trigger,
+    started_by: &str,
+) -> Result<Requested, SyncError> {
+    // A run may end between the two looks; then the next attempt starts one.
+    for _ in 0..10 {
+        let requested = conn.transaction(async |conn| request_once(conn, trigger, started_by).await).await?;
+        if let Some(requested) = requested {
+            return Ok(requested);
+        }
+    }
+    Err(SyncError::Query(diesel::result::Error::NotFound))
+}
+
+async fn request_once(
+    conn: &mut AsyncPgConnection,
+    trigger: Trigger,
+    started_by: &str,
+) -> Result<Option<Requested>, SyncError> {
+    let columns = (sync_runs::id, sync_runs::started_by, sync_runs::requested_at);
+    let started: Option<(i64, String, DateTime<Utc>)> = diesel::insert_into(sync_runs::table)
+        .values((
+            sync_runs::state.eq(RunState::Queued.as_str()),
+            sync_runs::trigger.eq(trigger.as_str()),
+            sync_runs::started_by.eq(started_by),
+        ))
+        .on_conflict_do_nothing()
+        .returning(columns)
+        .get_result(conn)
+        .await
+        .optional()?;
+    if let Some((run_id, started_by, requested_at)) = started {
+        jobs::enqueue(conn, JOB_KIND, &dedup_key(run_id), json!({ "run_id": run_id })).await?;
+        return Ok(Some(Requested { run_id, joined: false, started_by, requested_at }));
+    }
+    let there: Option<(i64, String, DateTime<Utc>)> = sync_runs::table
+        .filter(sync_runs::state.eq_any(ACTIVE))
+        .select(columns)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(there.map(|(run_id, started_by, requested_at)| Requested {
+        run_id,
+        joined: true,
+        started_by,
+        requested_at,
+    }))
+}
+
+fn dedup_key(run_id: i64) -> String {
+    format!("synchronize {run_id}")
+}
+
+/// Asks a run to stop. `false`: it has ended already, or does not exist.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn stop(conn: &mut AsyncPgConnection, run_id: i64, stopped_by: &str) -> Result<bool, SyncError> {
+    conn.transaction(async |conn| {
+        let state: Option<String> = sync_runs::table
+            .find(run_id)
+            .filter(sync_runs::state.eq_any(ACTIVE))
+            .select(sync_runs::state)
+            .for_update()
+            .first(conn)
+            .await
+            .optional()?;
+        let Some(state) = state else { return Ok(false) };
+        if state == RunState::Queued.as_str() && jobs::cancel_waiting(conn, &dedup_key(run_id)).await? {
+            let error = serde_json::to_value(SyncError::Canceled.story(0)).unwrap_or_default();
+            diesel::update(sync_runs::table.find(run_id))
+                .set((
+                    sync_runs::state.eq(RunState::Canceled.as_str()),
+                    sync_runs::finished_at.eq(diesel::dsl::now),
+                    sync_runs::error.eq(error),
+                ))
+                .execute(conn)
+                .await?;
+        } else {
+            diesel::update(sync_runs::table.find(run_id))
+                .set(sync_runs::state.eq(RunState::Stopping.as_str()))
+                .execute(conn)
+                .await?;
+        }
+        diesel::insert_into(run_log::table)
+            .values((
+                run_log::run_id.eq(run_id),
+                run_log::level.eq("info"),
+                run_log::message.eq(format!("{stopped_by} asked to stop.")),
+            ))
+            .execute(conn)
+            .await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// One run.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn get(conn: &mut AsyncPgConnection, run_id: i64) -> Result<Option<Run>, SyncError> {
+    Ok(sync_runs::table.find(run_id).select(Run::as_select()).first(conn).await.optional()?)
+}
+
+/// Runs, newest first, those below `before` when given; at most `limit`.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Run>, SyncError> {
+    let mut query =
+        sync_runs::table.select(Run::as_select()).order(sync_runs::id.desc()).limit(limit).into_boxed();
+    if let Some(before) = before {
+        query = query.filter(sync_runs::id.lt(before));
+    }
+    Ok(query.load(conn).await?)
+}
+
+/// The run that is queued, running or stopping.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn active(conn: &mut AsyncPgConnection) -> Result<Option<Run>, SyncError> {
+    let query = sync_runs::table.filter(sync_runs::state.eq_any(ACTIVE)).select(Run::as_select());
+    Ok(query.first(conn).await.optional()?)
+}
+
+/// The run that ended last.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn last_finished(conn: &mut AsyncPgConnection) -> Result<Option<Run>, SyncError> {
+    let query = sync_runs::table
+        .filter(sync_runs::state.ne_all(ACTIVE))
+        .order(sync_runs::id.desc())
+        .select(Run::as_select());
+    Ok(query.first(conn).await.optional()?)
+}
+
+/// The last lines of a run's log, oldest first; at most `limit`.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn log(conn: &mut AsyncPgConnection, run_id: i64, limit: i64) -> Result<Vec<LogLine>, SyncError> {
+    let mut lines: Vec<LogLine> = run_log::table
+        .filter(run_log::run_id.eq(run_id))
+        .order(run_log::at.desc())
+        .limit(limit)
+        .select(LogLine::as_select())
+        .load(conn)
+        .await?;
+    lines.reverse();
+    Ok(lines)
+}
+
+/// Adds what a commit point made visible to a run's figures.
+pub(super) async fn add_counts(
+    conn: &mut AsyncPgConnection,
+    run_id: i64,
+    counts: &PublishCounts,
+) -> QueryResult<()> {
+    diesel::update(sync_runs::table.find(run_id))
+        .set((
+            sync_runs::new.eq(sync_runs::new + counts.new),
+            sync_runs::revised.eq(sync_runs::revised + counts.revised),
+            sync_runs::expired.eq(sync_runs::expired + counts.expired),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Ends a run, once: a run that has ended already stays as it is.
+pub(super) async fn finish(
+    conn: &mut AsyncPgConnection,
+    run_id: i64,
+    state: RunState,
+    figures: &Figures,
+    counts: &PublishCounts,
+    error: Option<&RunError>,
+) -> QueryResult<bool> {
+    let error = error.map(|error| serde_json::to_value(error).unwrap_or_default());
+    let name = (!figures.source_name.is_empty()).then_some(figures.source_name.as_str());
+    let changed = diesel::update(sync_runs::table.find(run_id).filter(sync_runs::state.eq_any(ACTIVE)))
+        .set((
+            (
+                sync_runs::state.eq(state.as_str()),
+                sync_runs::finished_at.eq(diesel::dsl::now),
+                sync_runs::phase.eq(figures.phase),
+                sync_runs::done.eq(figures.done),
+                sync_runs::total.eq(figures.total),
+                sync_runs::new.eq(sync_runs::new + counts.new),
+                sync_runs::revised.eq(sync_runs::revised + counts.revised),
+                sync_runs::expired.eq(sync_runs::expired + counts.expired),
+            ),
+            (
+                sync_runs::revisions.eq(figures.revisions),
+                sync_runs::bytes.eq(figures.bytes),
+                sync_runs::failed.eq(figures.failed),
+                sync_runs::notices.eq(json!(figures.notices)),
+                figures.source_id.map(|id| sync_runs::source_id.eq(id)),
+                name.map(|name| sync_runs::source_name.eq(name)),
+                sync_runs::error.eq(error),
+            ),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(changed == 1)
+}

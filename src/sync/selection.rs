@@ -1,0 +1,58 @@
+//! The selection of the settings in the ids that a source knows now.
+
+use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use diesel::{QueryResult, QueryableByName};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::plan::Selection;
+use crate::settings::tree::{CategoryTree, Node, NodeKind, expand};
+use crate::settings::{CategoryKind, Languages, SyncOptions};
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    update_id: Uuid,
+    #[diesel(sql_type = Text)]
+    title: String,
+    #[diesel(sql_type = Text)]
+    category_type: String,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    parents: Vec<Uuid>,
+}
+
+/// The categories that are visible now, as a tree.
+async fn tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT u.update_id, u.title, u.category_type,
+                ARRAY(SELECT i.update_id FROM update_categories c JOIN update_ids i ON i.id = c.category_row
+                      WHERE c.update_row = u.update_row) AS parents
+         FROM updates u WHERE u.kind >= 2 AND u.category_type IS NOT NULL",
+    )
+    .load(conn)
+    .await?;
+    Ok(CategoryTree::new(rows.into_iter().filter_map(|row| {
+        let kind = NodeKind::from_category_type(&row.category_type)?;
+        Some(Node { id: row.update_id, title: row.title, kind, parents: row.parents, updates: 0 })
+    })))
+}
+
+/// Expands what is ticked: a parent stands for the products below it that are known at this moment.
+///
+/// `facts` are the source's; its language list turns names into numbers.
+pub(super) async fn expand_now(
+    conn: &mut AsyncPgConnection,
+    options: &SyncOptions,
+    facts: &Value,
+) -> QueryResult<Selection> {
+    let classifications = options.selected(CategoryKind::Classification);
+    Ok(Selection {
+        products: expand(&tree(conn).await?, &options.selections),
+        classifications: classifications.map(|one| one.category_id).collect(),
+        languages: match &options.files.languages {
+            Languages::Only(names) => super::facts::language_ids(facts, names),
+            Languages::All | Languages::Locale => Default::default(),
+        },
+    })
+}
