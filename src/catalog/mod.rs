@@ -10,6 +10,7 @@ pub mod detail;
 pub mod error;
 pub mod import;
 pub mod kind;
+pub mod listing;
 mod membership;
 pub mod publish;
 pub mod revision;

@@ -3,8 +3,8 @@
 mod support;
 
 mod browser_path;
-mod health;
 mod catalog;
+mod health;
 mod migrations;
 mod routes;
 mod signin;
