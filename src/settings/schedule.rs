@@ -24,7 +24,10 @@ pub fn next_moment(schedule: &Schedule, after: DateTime<Utc>) -> Option<DateTime
     let today = after.with_timezone(&schedule.time_zone).date_naive();
     // A moment can be moved into the next day by a gap, so the search starts a day early.
     let first = today.checked_sub_days(Days::new(1))?;
-    first.iter_days().take(5).flat_map(|day| moments_of(schedule, day)).filter(|moment| *moment > after).min()
+    first
+        .iter_days()
+        .take(5)
+        .find_map(|day| moments_of(schedule, day).into_iter().filter(|moment| *moment > after).min())
 }
 
 /// The next moment of each of the coming days, for tests and previews: at most `count`.

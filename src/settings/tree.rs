@@ -327,7 +327,7 @@ pub fn apply(
     }
     for id in ticked.intersection(seen).filter(|id| tree.has(**id, CategoryKind::Product)) {
         // A box that was ticked through its parent says nothing of its own.
-        if looks.of(*id) != Look::Inherited {
+        if looks.of(*id) != Look::Inherited && !broken_up.contains(id) {
             chosen.entry(*id).or_insert_with(|| tree.tick(*id, CategoryKind::Product));
         }
     }
