@@ -6,9 +6,11 @@
 mod audit;
 pub mod builtin;
 pub mod changes;
+pub mod drafts;
 mod error;
 mod host;
 pub mod keys;
+mod known;
 pub mod options;
 mod own;
 mod refusal;
@@ -22,6 +24,7 @@ pub use audit::record_refusal;
 pub use error::SettingsError;
 pub use host::{host_address, normalize_host};
 pub use keys::{Key, Panel};
+pub use known::{known_tree, known_tree_with_counts};
 pub use options::{
     CategoryKind, FileStore, Files, Languages, Proxy, Schedule, ScheduleMode, Selected, Source, SourceKind,
     SyncOptions,

@@ -108,12 +108,13 @@ pub async fn save(
     conn.transaction(async |conn| {
         let version: i64 = sync_options::table.select(sync_options::version).for_update().first(conn).await?;
         let current = load(conn).await?;
-        if version != expected_version {
-            return Err(SettingsError::Conflict(Box::new(current)));
-        }
         let changes = changes::between(&current, wanted);
+        // First, so that the second of two equal submissions meets its own result, not a conflict.
         if changes.is_empty() {
             return Ok(Saved { version, changes });
+        }
+        if version != expected_version {
+            return Err(SettingsError::Conflict(Box::new(current)));
         }
         write_row(conn, version + 1, wanted, &actor.name).await?;
         if current.selections != wanted.selections {

@@ -1,0 +1,71 @@
+//! The categories that can be chosen here: what the catalogue knows, and the built-in ones behind it.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::builtin;
+use super::tree::{CategoryTree, Node, NodeKind};
+use crate::db::schema::{update_categories, updates};
+
+/// The kinds of `updates.kind` that are categories: category and classification.
+const CATEGORY_KINDS: [i16; 2] = [2, 3];
+
+/// The tree as this server knows it now, without numbers of updates. Two statements.
+///
+/// # Errors
+/// The database's.
+pub async fn known_tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
+    build(conn, BTreeMap::new()).await
+}
+
+/// The same with the number of updates known for each category. Three statements, the third of
+/// which reads the whole membership table.
+///
+/// # Errors
+/// The database's.
+pub async fn known_tree_with_counts(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
+    let counts: Vec<(i32, i64)> = update_categories::table
+        .inner_join(updates::table.on(updates::update_row.eq(update_categories::update_row)))
+        .filter(updates::approvable)
+        .group_by(update_categories::category_row)
+        .select((update_categories::category_row, diesel::dsl::count_star()))
+        .load(conn)
+        .await?;
+    let counts = counts.into_iter().map(|(row, n)| (row, n.unsigned_abs())).collect();
+    build(conn, counts).await
+}
+
+async fn build(
+    conn: &mut AsyncPgConnection,
+    counts: BTreeMap<i32, u64>,
+) -> QueryResult<CategoryTree> {
+    let categories: Vec<(i32, Uuid, String, Option<String>)> = updates::table
+        .filter(updates::kind.eq_any(CATEGORY_KINDS))
+        .select((updates::update_row, updates::update_id, updates::title, updates::category_type))
+        .load(conn)
+        .await?;
+    let above: Vec<(i32, i32)> = update_categories::table
+        .inner_join(updates::table.on(updates::update_row.eq(update_categories::update_row)))
+        .filter(updates::kind.eq_any(CATEGORY_KINDS))
+        .select((update_categories::update_row, update_categories::category_row))
+        .load(conn)
+        .await?;
+    let ids: BTreeMap<i32, Uuid> = categories.iter().map(|(row, id, ..)| (*row, *id)).collect();
+    let mut parents: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
+    for (row, parent) in above {
+        parents.entry(row).or_default().extend(ids.get(&parent).copied());
+    }
+    let mut nodes: Vec<Node> = categories
+        .into_iter()
+        .filter_map(|(row, id, title, kind)| {
+            let kind = NodeKind::from_category_type(kind.as_deref().unwrap_or_default())?;
+            let parents = parents.remove(&row).unwrap_or_default();
+            Some(Node { id, title, kind, parents, updates: counts.get(&row).copied().unwrap_or(0) })
+        })
+        .collect();
+    nodes.extend(builtin::nodes(&nodes));
+    Ok(CategoryTree::new(nodes))
+}
