@@ -133,6 +133,21 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The value in force as one text, as it would be typed: lists joined by commas.
+    #[must_use]
+    pub fn text(self, options: &SyncOptions) -> String {
+        match self.value(options) {
+            Value::String(text) => text,
+            Value::Array(items) => {
+                let texts = items.iter().map(|one| one.as_str().unwrap_or_default());
+                texts.collect::<Vec<_>>().join(",")
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 /// The flat object of `weir options show --json`.
 #[must_use]
 pub fn flat(options: &SyncOptions) -> serde_json::Map<String, Value> {

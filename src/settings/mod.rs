@@ -11,6 +11,7 @@ mod error;
 mod host;
 pub mod keys;
 mod known;
+pub mod languages;
 pub mod options;
 mod own;
 mod refusal;

@@ -290,7 +290,10 @@ fn read_ticks(
 
 /// Ids joined by commas. An id chosen before keeps its meaning, also when the source no longer
 /// names it; repetitions fold.
-fn parse_ticks(
+///
+/// # Errors
+/// A sentence that names the first id this server does not know, or the limit.
+pub fn parse_ticks(
     typed: &str,
     old: &[Selected],
     tree: &CategoryTree,

@@ -1,0 +1,33 @@
+//! The option pages.
+
+use std::sync::Arc;
+
+use rocket::Route;
+
+use super::Shell;
+use crate::secret::SecretKey;
+use crate::settings::{Actor, OwnServices};
+
+pub mod synchronization;
+
+/// What the option pages need to be managed by Rocket.
+pub struct OptionsParts {
+    /// Seals the proxy password.
+    pub key: Arc<SecretKey>,
+    /// Refused as an update source.
+    pub own: OwnServices,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    synchronization::routes()
+}
+
+/// The person of this request, for the audit log.
+fn actor(shell: &Shell) -> Actor {
+    Actor {
+        name: shell.actor().to_owned(),
+        account_id: shell.account.as_ref().map(|account| account.id),
+        peer: shell.peer.clone(),
+        request_id: shell.request_id.clone(),
+    }
+}

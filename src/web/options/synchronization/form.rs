@@ -1,0 +1,232 @@
+//! What the page's one form sends: every field by name, each at most once, none unknown.
+
+use std::collections::BTreeMap;
+
+use rocket::form::{DataField, FromForm, Options, ValueField};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::settings::drafts::Draft;
+use crate::settings::validate::{PasswordInput, Typed};
+use crate::settings::Key;
+
+/// The names and values of a submitted form, in order, nothing judged yet.
+#[derive(Default)]
+pub struct Fields(pub Vec<(String, String)>);
+
+#[rocket::async_trait]
+impl<'r> FromForm<'r> for Fields {
+    type Context = Fields;
+
+    fn init(_: Options) -> Fields {
+        Fields::default()
+    }
+
+    fn push_value(fields: &mut Fields, field: ValueField<'r>) {
+        fields.0.push((field.name.source().as_str().to_owned(), field.value.to_owned()));
+    }
+
+    async fn push_data(fields: &mut Fields, field: DataField<'r, '_>) {
+        fields.0.push((field.name.source().as_str().to_owned(), String::new()));
+    }
+
+    fn finalize(fields: Fields) -> rocket::form::Result<'r, Self> {
+        Ok(fields)
+    }
+}
+
+impl Fields {
+    /// The first value of a field; empty when it was not sent.
+    pub fn first(&self, name: &str) -> &str {
+        self.0.iter().find(|(one, _)| one == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// All values of a field that may be sent many times.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(one, _)| one == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The id in a field; `None` when it is empty or not an id.
+    pub fn id(&self, name: &str) -> Option<Uuid> {
+        Uuid::try_parse(self.first(name)).ok()
+    }
+}
+
+/// Something about a submission that is refused before any rule is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field it belongs to; `None`: the form as a whole.
+    pub key: Option<Key>,
+    pub sentence: String,
+}
+
+/// The page's form, read.
+#[derive(Debug, Default)]
+pub struct Submission {
+    /// The version of the options the page showed.
+    pub version: i64,
+    pub draft: Option<Uuid>,
+    pub typed: Typed,
+    pub faults: Vec<Fault>,
+}
+
+/// The fields of the page itself; the others are chosen in dialogs and come with the draft.
+const ON_THE_PAGE: [Key; 18] = [
+    Key::ScheduleMode,
+    Key::ScheduleTime,
+    Key::SchedulePerDay,
+    Key::ScheduleTimeZone,
+    Key::ProxyEnabled,
+    Key::ProxyServer,
+    Key::ProxyPort,
+    Key::ProxyCredentials,
+    Key::ProxyUser,
+    Key::ProxyDomain,
+    Key::ProxyBasic,
+    Key::SourceKind,
+    Key::SourceServer,
+    Key::SourcePort,
+    Key::SourceSsl,
+    Key::SourceCa,
+    Key::SourceContentPort,
+    Key::Replica,
+];
+const REMOVE_PASSWORD: &str = "proxy.remove_password";
+/// Fields that carry the form, not a setting.
+const CARRIERS: [&str; 3] = ["csrf", "version", "draft"];
+
+impl Submission {
+    /// Reads the form. Fields that the page's script disabled are absent and keep their value; what
+    /// is in force has to be there.
+    pub fn read(fields: &Fields) -> Self {
+        let mut read = Self {
+            version: fields.first("version").parse().unwrap_or(0),
+            draft: fields.id("draft"),
+            ..Self::default()
+        };
+        let mut password = Zeroizing::new(String::new());
+        let mut remove = false;
+        for (nth, (name, value)) in fields.0.iter().enumerate() {
+            let repeated = fields.0[..nth].iter().any(|(earlier, _)| earlier == name);
+            let key = Key::parse(name);
+            if repeated {
+                read.fault(key, "This field was sent twice. Nothing was saved.".to_owned());
+            } else if let Some(key) = key.filter(|key| ON_THE_PAGE.contains(key)) {
+                read.typed.values.insert(key, value.clone());
+            } else if key == Some(Key::ProxyPassword) {
+                password = Zeroizing::new(value.clone());
+            } else if name == REMOVE_PASSWORD {
+                remove = value == "true";
+            } else if !CARRIERS.contains(&name.as_str()) {
+                let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                read.fault(None, format!("The page has no field named {shown}. Nothing was saved."));
+            }
+        }
+        read.typed.password = match (password.is_empty(), remove) {
+            (false, _) => PasswordInput::Replace(password),
+            (true, true) => PasswordInput::Remove,
+            (true, false) => PasswordInput::Keep,
+        };
+        read.complete();
+        read
+    }
+
+    /// Puts what was chosen in dialogs beside what was typed.
+    pub fn take_draft(&mut self, draft: Draft) {
+        for (key, value) in draft.values {
+            if !ON_THE_PAGE.contains(&key) {
+                self.typed.values.entry(key).or_insert(value);
+            }
+        }
+    }
+
+    /// Everything typed and chosen, as a draft; never the password.
+    pub fn to_draft(&self, broken_up: Vec<String>) -> Draft {
+        Draft { version: self.version, values: self.typed.values.clone(), broken_up }
+    }
+
+    fn fault(&mut self, key: Option<Key>, sentence: String) {
+        let fault = Fault { key, sentence };
+        if self.faults.len() < 20 && !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// An unticked box is not sent, so in force its absence means "no"; a text in force that is
+    /// absent is an empty one, which its rule judges.
+    fn complete(&mut self) {
+        let values = &mut self.typed.values;
+        let absent = |values: &mut BTreeMap<Key, String>, keys: &[Key], value: &str| {
+            for key in keys {
+                values.entry(*key).or_insert_with(|| value.to_owned());
+            }
+        };
+        absent(values, &[Key::ScheduleMode, Key::SourceKind], "");
+        absent(values, &[Key::ProxyEnabled], "false");
+        let is = |values: &BTreeMap<Key, String>, key: Key, wanted: &str| {
+            values.get(&key).is_some_and(|value| value == wanted)
+        };
+        if is(values, Key::ScheduleMode, "daily") {
+            absent(values, &[Key::ScheduleTime, Key::SchedulePerDay, Key::ScheduleTimeZone], "");
+        }
+        if is(values, Key::SourceKind, "upstream") {
+            absent(values, &[Key::SourceServer, Key::SourcePort], "");
+            absent(values, &[Key::SourceSsl, Key::Replica], "false");
+        }
+        if is(values, Key::ProxyEnabled, "true") {
+            absent(values, &[Key::ProxyServer, Key::ProxyPort], "");
+            absent(values, &[Key::ProxyCredentials], "false");
+            if is(values, Key::ProxyCredentials, "true") {
+                absent(values, &[Key::ProxyUser, Key::ProxyDomain], "");
+                absent(values, &[Key::ProxyBasic], "false");
+            }
+        }
+        // Browsers send line ends of a text box as CR LF; the kept form has LF.
+        if let Some(ca) = values.get_mut(&Key::SourceCa) {
+            *ca = ca.replace("\r\n", "\n");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fields: &[(&str, &str)]) -> Submission {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Submission::read(&Fields(fields.collect()))
+    }
+
+    #[test]
+    fn r205_a_field_the_page_does_not_have_is_named() {
+        let read = read(&[("role", "administrator"), ("products", "x")]);
+        let sentences: Vec<&str> = read.faults.iter().map(|one| one.sentence.as_str()).collect();
+        assert!(sentences[0].contains("role"));
+        assert!(sentences[1].contains("products"), "chosen in a dialog, not on the page");
+    }
+
+    #[test]
+    fn r204_a_field_sent_twice_is_refused() {
+        let read = read(&[("source.port", "80"), ("source.port", "81")]);
+        assert_eq!(read.faults.len(), 1);
+        assert_eq!(read.faults[0].key, Some(Key::SourcePort));
+    }
+
+    #[test]
+    fn absent_boxes_mean_no_only_where_they_are_in_force() {
+        let off = read(&[("source.kind", "microsoft-update")]);
+        assert_eq!(off.typed.values.get(&Key::SourceSsl), None);
+        assert_eq!(off.typed.values.get(&Key::ProxyBasic), None);
+        let on = read(&[("source.kind", "upstream"), ("proxy.enabled", "true")]);
+        assert_eq!(on.typed.values[&Key::SourceSsl], "false");
+        assert_eq!(on.typed.values[&Key::SourcePort], "");
+        assert_eq!(on.typed.values[&Key::ProxyCredentials], "false");
+    }
+
+    #[test]
+    fn r217_a_draft_never_holds_the_password() {
+        let read = read(&[("proxy.password", "hunter2")]);
+        assert!(matches!(read.typed.password, PasswordInput::Replace(_)));
+        assert!(!format!("{:?}", read.to_draft(Vec::new())).contains("hunter2"));
+    }
+}

@@ -1,0 +1,357 @@
+//! The page as its template sees it: typed values over saved ones, messages beside them.
+
+use askama::Template;
+use chrono::Utc;
+use uuid::Uuid;
+
+use super::chips::chips;
+use super::form::Fault;
+use super::moments::{self, NextRun};
+use crate::settings::changes::{self, Change};
+use crate::settings::languages::language_name;
+use crate::settings::tree::CategoryTree;
+use crate::settings::validate::{Typed, Valid, parse_ticks};
+use crate::settings::{
+    CategoryKind, FieldErrors, FileStore, Key, Languages, Panel, Selected, SourceKind,
+    SyncOptions,
+};
+use crate::web::form::Choice;
+use crate::web::{Field, Shell};
+
+/// The whole page.
+#[derive(Template)]
+#[template(path = "options/synchronization.html")]
+pub struct OptionsPage {
+    pub shell: Shell,
+    pub view: View,
+}
+
+/// What happened to the last attempt to save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    None,
+    /// Panels that changed.
+    Saved(Vec<&'static str>),
+    Unchanged,
+}
+
+/// A message in the summary, with the place it is about.
+pub struct Summary {
+    /// Address of the field on this page; empty: the form as a whole.
+    pub href: String,
+    pub text: String,
+}
+
+/// Two people saved: what this one wants against what is in force.
+pub struct Clash {
+    pub saved_by: String,
+    pub saved_at: String,
+    pub rows: Vec<ClashRow>,
+}
+
+/// One setting of a [`Clash`].
+pub struct ClashRow {
+    pub label: String,
+    pub yours: String,
+    pub theirs: String,
+}
+
+/// Everything between the tasks and the end of the page.
+pub struct View {
+    pub version: i64,
+    pub draft: String,
+    /// Something is typed or chosen that is not saved.
+    pub dirty: bool,
+    pub may_save: bool,
+    pub notice: Notice,
+    pub summary: Vec<Summary>,
+    pub clash: Option<Clash>,
+    pub mode: Field,
+    pub time: Field,
+    pub per_day: Field,
+    pub time_zone: Field,
+    pub counts: Vec<Choice>,
+    pub zones: Vec<Choice>,
+    pub half_hours: Vec<String>,
+    pub next_run: Option<NextRun>,
+    pub products: Vec<String>,
+    pub products_error: Option<String>,
+    pub classifications: Vec<String>,
+    pub classifications_error: Option<String>,
+    pub broken_up: Vec<String>,
+    pub proxy_enabled: Field,
+    pub proxy_server: Field,
+    pub proxy_port: Field,
+    pub proxy_credentials: Field,
+    pub proxy_user: Field,
+    pub proxy_domain: Field,
+    pub proxy_password: Field,
+    pub proxy_basic: Field,
+    pub password_kept: bool,
+    pub kind: Field,
+    pub server: Field,
+    pub port: Field,
+    pub ssl: Field,
+    pub content_port: Field,
+    pub ca: Field,
+    pub replica: Field,
+    /// Files are fetched by this rule when no port is entered.
+    pub content_port_rule: u16,
+    /// The upstream server that decides for this replica; empty: not a replica.
+    pub locked_by: String,
+    pub microsoft: bool,
+    pub files: String,
+    pub languages: String,
+    pub files_error: Option<String>,
+}
+
+impl View {
+    /// The page for `current` with what was typed over it.
+    pub fn new(current: &SyncOptions, typed: &Typed, tree: &CategoryTree, may_save: bool) -> Self {
+        let field = |key: Key| {
+            let text = typed.values.get(&key).cloned().unwrap_or_else(|| key.text(current));
+            Field::new(key.name(), text)
+        };
+        // What the page says in words follows what is typed, as far as it can be read.
+        let meant = meant(current, typed, tree);
+        let product_ticks = meant_ticks(current, typed, tree, CategoryKind::Product);
+        let classification_ticks = meant_ticks(current, typed, tree, CategoryKind::Classification);
+        Self {
+            version: current.version,
+            draft: String::new(),
+            dirty: !changes::between(current, &meant).is_empty()
+                || (product_ticks.is_empty() && typed.values.contains_key(&Key::Products))
+                || (classification_ticks.is_empty()
+                    && typed.values.contains_key(&Key::Classifications)),
+            may_save,
+            notice: Notice::None,
+            summary: Vec::new(),
+            clash: None,
+            mode: field(Key::ScheduleMode),
+            time: field(Key::ScheduleTime),
+            per_day: field(Key::SchedulePerDay),
+            time_zone: field(Key::ScheduleTimeZone),
+            counts: (1..=24).map(|n: u8| Choice::new(n.to_string(), n.to_string())).collect(),
+            zones: moments::zones(),
+            half_hours: moments::half_hours(),
+            next_run: moments::next_run(&meant.schedule, Utc::now()),
+            products: chips(tree, &product_ticks, CategoryKind::Product),
+            products_error: None,
+            classifications: chips(tree, &classification_ticks, CategoryKind::Classification),
+            classifications_error: None,
+            broken_up: Vec::new(),
+            proxy_enabled: field(Key::ProxyEnabled),
+            proxy_server: field(Key::ProxyServer),
+            proxy_port: field(Key::ProxyPort),
+            proxy_credentials: field(Key::ProxyCredentials),
+            proxy_user: field(Key::ProxyUser),
+            proxy_domain: field(Key::ProxyDomain),
+            proxy_password: Field::new(Key::ProxyPassword.name(), ""),
+            proxy_basic: field(Key::ProxyBasic),
+            password_kept: current.proxy.password.is_some(),
+            kind: field(Key::SourceKind),
+            server: field(Key::SourceServer),
+            port: field(Key::SourcePort),
+            ssl: field(Key::SourceSsl),
+            content_port: field(Key::SourceContentPort),
+            ca: field(Key::SourceCa),
+            replica: field(Key::Replica),
+            content_port_rule: meant.source.content_port(),
+            locked_by: if current.replica { current.source.shown() } else { String::new() },
+            microsoft: meant.source.kind == SourceKind::MicrosoftUpdate,
+            files: files_words(&meant),
+            languages: languages_words(&meant),
+            files_error: None,
+        }
+    }
+
+    /// With the choices of a draft: its id, and what its dialogs have to tell.
+    pub fn with_draft(mut self, id: Option<Uuid>, broken_up: Vec<String>) -> Self {
+        self.draft = id.map(|id| id.to_string()).unwrap_or_default();
+        self.broken_up = broken_up;
+        self
+    }
+
+    /// With refused values: a message beside each field and a summary of all.
+    pub fn with_errors(mut self, errors: &FieldErrors, faults: &[Fault]) -> Self {
+        let from_faults = faults.iter().map(|one| (one.key, one.sentence.clone()));
+        let from_rules = errors.0.iter().map(|one| (Some(one.key), one.sentence.clone()));
+        for (key, sentence) in from_faults.chain(from_rules) {
+            let Some(key) = key else {
+                self.summary.push(Summary { href: String::new(), text: sentence });
+                continue;
+            };
+            let panel = key.panel().title();
+            let text = format!("{panel}, {}: {sentence}", key.label());
+            self.summary.push(Summary { href: anchor(key), text });
+            self.put_error(key, sentence);
+        }
+        self
+    }
+
+    /// With what somebody else saved in between. Saving again then is a choice.
+    pub fn with_clash(mut self, in_force: &SyncOptions, wanted: &SyncOptions, tree: &CategoryTree) -> Self {
+        let rows = changes::between(in_force, wanted)
+            .iter()
+            .map(|change| clash_row(change, in_force, wanted, tree))
+            .collect();
+        self.clash = Some(Clash {
+            saved_by: in_force.saved_by.clone(),
+            saved_at: moments::moment(in_force.saved_at, in_force.schedule.time_zone),
+            rows,
+        });
+        self
+    }
+
+    fn put_error(&mut self, key: Key, sentence: String) {
+        let slot = match key {
+            Key::Products => &mut self.products_error,
+            Key::Classifications => &mut self.classifications_error,
+            Key::FilesStore | Key::FilesDeferred | Key::FilesExpress | Key::FilesLanguages => {
+                &mut self.files_error
+            }
+            Key::ScheduleMode => &mut self.mode.error,
+            Key::ScheduleTime => &mut self.time.error,
+            Key::SchedulePerDay => &mut self.per_day.error,
+            Key::ScheduleTimeZone => &mut self.time_zone.error,
+            Key::ProxyEnabled => &mut self.proxy_enabled.error,
+            Key::ProxyServer => &mut self.proxy_server.error,
+            Key::ProxyPort => &mut self.proxy_port.error,
+            Key::ProxyCredentials => &mut self.proxy_credentials.error,
+            Key::ProxyUser => &mut self.proxy_user.error,
+            Key::ProxyDomain => &mut self.proxy_domain.error,
+            Key::ProxyPassword => &mut self.proxy_password.error,
+            Key::ProxyBasic => &mut self.proxy_basic.error,
+            Key::SourceKind => &mut self.kind.error,
+            Key::SourceServer => &mut self.server.error,
+            Key::SourcePort => &mut self.port.error,
+            Key::SourceSsl => &mut self.ssl.error,
+            Key::SourceCa => &mut self.ca.error,
+            Key::SourceContentPort => &mut self.content_port.error,
+            Key::Replica => &mut self.replica.error,
+        };
+        slot.get_or_insert(sentence);
+    }
+}
+
+/// The options as typed, with each value that cannot be read left as saved.
+pub fn meant(current: &SyncOptions, typed: &Typed, tree: &CategoryTree) -> SyncOptions {
+    // No address is this one here: the own services are a matter for saving.
+    let own = crate::settings::OwnServices::new(([0, 0, 0, 0], 0).into(), "");
+    let world = crate::settings::validate::World { tree, own: &own };
+    let mut readable = typed.clone();
+    readable.password = crate::settings::validate::PasswordInput::Keep;
+    for _ in 0..Key::ALL.len() {
+        match crate::settings::validate::validate(current, &readable, world) {
+            Ok(Valid { options, .. }) => return options,
+            Err(errors) => {
+                for one in errors.0 {
+                    readable.values.remove(&one.key);
+                    // a value that is missing is not cured by leaving it out
+                    match one.key {
+                        Key::ProxyServer | Key::ProxyUser | Key::ProxyPassword => {
+                            readable.values.insert(Key::ProxyEnabled, "false".to_owned());
+                        }
+                        Key::SourceServer | Key::SourceKind => {
+                            readable.values.remove(&Key::SourceKind);
+                            readable.values.remove(&Key::Replica);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    current.clone()
+}
+
+/// The ticks of one half as chosen so far; unlike [`meant`], an empty choice stays empty.
+pub fn meant_ticks(
+    current: &SyncOptions,
+    typed: &Typed,
+    tree: &CategoryTree,
+    kind: CategoryKind,
+) -> Vec<Selected> {
+    let key = match kind {
+        CategoryKind::Product => Key::Products,
+        CategoryKind::Classification => Key::Classifications,
+    };
+    match typed.values.get(&key) {
+        Some(text) => parse_ticks(text, &current.selected(kind).collect::<Vec<_>>(), tree, kind)
+            .unwrap_or_default(),
+        None => current.selected(kind).collect(),
+    }
+}
+
+fn anchor(key: Key) -> String {
+    match key {
+        Key::Products => "#change-products".to_owned(),
+        Key::Classifications => "#change-classifications".to_owned(),
+        Key::FilesStore | Key::FilesDeferred | Key::FilesExpress | Key::FilesLanguages => {
+            "#advanced".to_owned()
+        }
+        Key::ScheduleMode => "#schedule.mode-manual".to_owned(),
+        Key::SourceKind => "#source.kind-microsoft-update".to_owned(),
+        other => format!("#{}", other.name()),
+    }
+}
+
+fn clash_row(
+    change: &Change,
+    in_force: &SyncOptions,
+    wanted: &SyncOptions,
+    tree: &CategoryTree,
+) -> ClashRow {
+    let words = |options: &SyncOptions| match change.key {
+        Key::Products => chips(tree, &options.selections, CategoryKind::Product).join(", "),
+        Key::Classifications => {
+            chips(tree, &options.selections, CategoryKind::Classification).join(", ")
+        }
+        key => shown(&key.text(options)),
+    };
+    let (yours, theirs) = match change.key {
+        Key::ProxyPassword => ("a new one".to_owned(), shown(&Key::ProxyPassword.text(in_force))),
+        _ => (words(wanted), words(in_force)),
+    };
+    let label = format!("{}: {}", Panel::title(change.key.panel()), change.key.label());
+    ClashRow { label, yours, theirs }
+}
+
+fn shown(text: &str) -> String {
+    match text {
+        "true" => "yes".to_owned(),
+        "false" => "no".to_owned(),
+        "" => "nothing".to_owned(),
+        "microsoft-update" => "Microsoft Update".to_owned(),
+        "upstream" => "an upstream server".to_owned(),
+        other => other.chars().take(80).collect(),
+    }
+}
+
+fn files_words(options: &SyncOptions) -> String {
+    let files = &options.files;
+    let words = match (files.store, files.deferred) {
+        (FileStore::Source, _) => {
+            "Update files are not stored here. Clients install updates from Microsoft Update."
+        }
+        (FileStore::Local, true) => {
+            "Update files are stored on this server, each fetched when its update is approved."
+        }
+        (FileStore::Local, false) => {
+            "Update files are stored on this server, fetched during each synchronization."
+        }
+    };
+    let express = files.express && files.store == FileStore::Local;
+    let more = if express { " Express installation files are fetched too." } else { "" };
+    format!("{words}{more}")
+}
+
+fn languages_words(options: &SyncOptions) -> String {
+    match &options.files.languages {
+        Languages::All => "All, including new languages".to_owned(),
+        Languages::Locale => format!("The language of this server ({})", super::locale::name()),
+        Languages::Only(names) => {
+            names.iter().map(|short| language_name(short)).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
