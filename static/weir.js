@@ -17,12 +17,12 @@
   // data-enables="#id": what is in #id is disabled while this box or radio button is not chosen.
   const follow = (root) => {
     for (const control of root.querySelectorAll("[data-enables]")) {
-      const section = document.querySelector(control.dataset.enables);
-      if (!section) continue;
       const off = !control.checked || control.disabled;
-      section.classList.toggle("off", off);
-      for (const inner of section.querySelectorAll("input, select, textarea, button")) {
-        if (!inner.hasAttribute("data-locked")) inner.disabled = off;
+      for (const section of document.querySelectorAll(control.dataset.enables)) {
+        section.classList.toggle("off", off);
+        for (const inner of section.querySelectorAll("input, select, textarea, button")) {
+          if (!inner.hasAttribute("data-locked")) inner.disabled = off;
+        }
       }
     }
   };

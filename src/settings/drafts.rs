@@ -41,9 +41,11 @@ impl Draft {
 
     /// Entries that this program does not know are passed over.
     fn from_json(json: &Value) -> Self {
-        let values = json["values"].as_object().into_iter().flatten().filter_map(|(name, value)| {
-            Some((Key::parse(name)?, value.as_str()?.to_owned()))
-        });
+        let values = json["values"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((Key::parse(name)?, value.as_str()?.to_owned())));
         let titles = json["broken_up"].as_array().into_iter().flatten();
         Self {
             version: json["version"].as_i64().unwrap_or(0),
@@ -57,11 +59,7 @@ impl Draft {
 ///
 /// # Errors
 /// The database's.
-pub async fn load(
-    conn: &mut AsyncPgConnection,
-    account_id: i64,
-    id: Uuid,
-) -> QueryResult<Option<Draft>> {
+pub async fn load(conn: &mut AsyncPgConnection, account_id: i64, id: Uuid) -> QueryResult<Option<Draft>> {
     let json: Option<Value> = option_drafts::table
         .filter(option_drafts::id.eq(id))
         .filter(option_drafts::account_id.eq(account_id))
@@ -86,10 +84,7 @@ pub async fn store(
         let changed = diesel::update(option_drafts::table)
             .filter(option_drafts::id.eq(id))
             .filter(option_drafts::account_id.eq(account_id))
-            .set((
-                option_drafts::typed.eq(draft.to_json()),
-                option_drafts::updated_at.eq(diesel::dsl::now),
-            ))
+            .set((option_drafts::typed.eq(draft.to_json()), option_drafts::updated_at.eq(diesel::dsl::now)))
             .execute(conn)
             .await?;
         if changed > 0 {
@@ -98,10 +93,7 @@ pub async fn store(
     }
     forget_old(conn, account_id).await?;
     diesel::insert_into(option_drafts::table)
-        .values((
-            option_drafts::account_id.eq(account_id),
-            option_drafts::typed.eq(draft.to_json()),
-        ))
+        .values((option_drafts::account_id.eq(account_id), option_drafts::typed.eq(draft.to_json())))
         .returning(option_drafts::id)
         .get_result(conn)
         .await

@@ -38,10 +38,7 @@ pub async fn known_tree_with_counts(conn: &mut AsyncPgConnection) -> QueryResult
     build(conn, counts).await
 }
 
-async fn build(
-    conn: &mut AsyncPgConnection,
-    counts: BTreeMap<i32, u64>,
-) -> QueryResult<CategoryTree> {
+async fn build(conn: &mut AsyncPgConnection, counts: BTreeMap<i32, u64>) -> QueryResult<CategoryTree> {
     let categories: Vec<(i32, Uuid, String, Option<String>)> = updates::table
         .filter(updates::kind.eq_any(CATEGORY_KINDS))
         .select((updates::update_row, updates::update_id, updates::title, updates::category_type))

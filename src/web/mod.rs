@@ -12,6 +12,7 @@ pub mod guards;
 mod headers;
 mod home;
 mod login;
+pub mod options;
 mod options_index;
 mod page;
 mod setup;
@@ -35,6 +36,8 @@ pub struct ConsoleParts {
     pub secure: bool,
     /// For the setup page.
     pub setup: SetupCode,
+    /// For the option pages.
+    pub options: options::OptionsParts,
 }
 
 /// Facts about this console that every request may need.
@@ -51,6 +54,7 @@ pub fn routes() -> Vec<Route> {
         csrf::routes(),
         home::routes(),
         login::routes(),
+        options::routes(),
         options_index::routes(),
         setup::routes(),
         theme::routes(),
@@ -63,6 +67,7 @@ pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
     rocket
         .manage(parts.pool)
         .manage(parts.setup)
+        .manage(parts.options)
         .manage(Gate::default())
         .manage(Console { secure: parts.secure })
         .attach(csrf::Shield)

@@ -126,11 +126,7 @@ async fn save_options(
 }
 
 #[post("/options/synchronization/undo", data = "<fields>")]
-async fn undo_changes(
-    admin: Administrator,
-    mut db: Db,
-    fields: Form<Fields>,
-) -> Result<Reply, PageError> {
+async fn undo_changes(admin: Administrator, mut db: Db, fields: Form<Fields>) -> Result<Reply, PageError> {
     if let Some(id) = fields.id("draft") {
         drafts::forget(&mut db.0, admin.account.id, id).await?;
     }

@@ -84,7 +84,7 @@ impl AdvancedPage {
             Wants::Page => Reply::ok(self),
             Wants::Fragment => {
                 let form = self.as_form().render().map_err(PageError::internal)?;
-                Reply::ok(&Dialog { title: self.title, form })
+                Reply::ok(&Dialog { form })
             }
         }
     }
@@ -132,11 +132,7 @@ async fn show_advanced(
 }
 
 #[post("/options/synchronization/advanced/choice", data = "<fields>")]
-async fn choose_advanced(
-    admin: Administrator,
-    mut db: Db,
-    fields: Form<Fields>,
-) -> Result<Reply, PageError> {
+async fn choose_advanced(admin: Administrator, mut db: Db, fields: Form<Fields>) -> Result<Reply, PageError> {
     let account_id = admin.account.id;
     let (id, mut draft) = load_draft(&mut db.0, account_id, fields.id("draft")).await?;
     let back = fields.id("back");

@@ -56,7 +56,6 @@ struct CategoriesPage {
 #[derive(Template)]
 #[template(path = "options/dialog.html")]
 pub(super) struct Dialog {
-    pub title: &'static str,
     pub form: String,
 }
 
@@ -124,11 +123,9 @@ fn page(shell: Shell, scene: &Scene, draft: &Draft, asked: &Asked<'_>) -> Catego
     let find = asked.find.trim();
     let mut hits = String::new();
     let (title, part, nodes) = match asked.kind {
-        CategoryKind::Classification => (
-            "Add/Remove Classifications",
-            "classifications",
-            tree_view::classifications(tree, &ticks),
-        ),
+        CategoryKind::Classification => {
+            ("Add/Remove Classifications", "classifications", tree_view::classifications(tree, &ticks))
+        }
         CategoryKind::Product if find.is_empty() => {
             let extent = if in_dialog { Extent::OnOpening(&address) } else { Extent::Whole };
             ("Add/Remove Products", "products", tree_view::roots(tree, &ticks, extent))
@@ -164,7 +161,7 @@ fn answer(page: CategoriesPage, wants: Wants) -> Result<Reply, PageError> {
         Wants::Page => Reply::ok(&page),
         Wants::Fragment => {
             let form = page.as_form().render().map_err(PageError::internal)?;
-            Reply::ok(&Dialog { title: page.title, form })
+            Reply::ok(&Dialog { form })
         }
     }
 }
@@ -289,11 +286,7 @@ async fn find_products(
 }
 
 #[post("/options/synchronization/products/choice", data = "<fields>")]
-async fn choose_products(
-    admin: Administrator,
-    db: Db,
-    fields: Form<Fields>,
-) -> Result<Reply, PageError> {
+async fn choose_products(admin: Administrator, db: Db, fields: Form<Fields>) -> Result<Reply, PageError> {
     choose(admin, db, &fields, CategoryKind::Product).await
 }
 

@@ -62,15 +62,11 @@ mod tests {
     #[test]
     fn whole_families_singles_and_unknown_ones_each_have_their_words() {
         let nodes = builtin::nodes(&[]);
-        let products: Vec<Uuid> = nodes
-            .iter()
-            .filter(|one| one.parents == [WINDOWS])
-            .map(|one| one.id)
-            .collect();
+        let products: Vec<Uuid> =
+            nodes.iter().filter(|one| one.parents == [WINDOWS]).map(|one| one.id).collect();
         let tree = CategoryTree::new(nodes);
         let shown = |ids: &[Uuid]| {
-            let ticks: Vec<Selected> =
-                ids.iter().map(|id| tree.tick(*id, CategoryKind::Product)).collect();
+            let ticks: Vec<Selected> = ids.iter().map(|id| tree.tick(*id, CategoryKind::Product)).collect();
             chips(&tree, &ticks, CategoryKind::Product)
         };
         assert_eq!(shown(&[WINDOWS]), ["All Windows Products"]);

@@ -6,9 +6,9 @@ use rocket::form::{DataField, FromForm, Options, ValueField};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::settings::Key;
 use crate::settings::drafts::Draft;
 use crate::settings::validate::{PasswordInput, Typed};
-use crate::settings::Key;
 
 /// The names and values of a submitted form, in order, nothing judged yet.
 #[derive(Default)]
@@ -19,7 +19,7 @@ impl<'r> FromForm<'r> for Fields {
     type Context = Fields;
 
     fn init(_: Options) -> Fields {
-        Fields::default()
+        Fields(Vec::new())
     }
 
     fn push_value(fields: &mut Fields, field: ValueField<'r>) {

@@ -68,8 +68,16 @@ pub fn zones() -> Vec<Choice> {
 /// Zones named after places; the others are old aliases such as `GMT+0` or `EST5EDT`.
 fn is_place(zone: Tz) -> bool {
     let areas = [
-        "Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/",
-        "Europe/", "Indian/", "Pacific/",
+        "Africa/",
+        "America/",
+        "Antarctica/",
+        "Arctic/",
+        "Asia/",
+        "Atlantic/",
+        "Australia/",
+        "Europe/",
+        "Indian/",
+        "Pacific/",
     ];
     areas.iter().any(|area| zone.name().starts_with(area))
 }

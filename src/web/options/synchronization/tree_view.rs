@@ -112,8 +112,8 @@ fn nodes(
                 one.words = join(&one.words, &one.id.to_string());
             }
             // A company is only the way to its families, so it is open from the start.
-            let is_way = depth == 0
-                && tree.children(*id).iter().any(|child| !tree.children(*child).is_empty());
+            let is_way =
+                depth == 0 && tree.children(*id).iter().any(|child| !tree.children(*child).is_empty());
             one.open = is_way;
             if one.child_count > 0 && depth < DEPTH_MAX {
                 match extent {

@@ -12,8 +12,7 @@ use crate::settings::languages::language_name;
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{Typed, Valid, parse_ticks};
 use crate::settings::{
-    CategoryKind, FieldErrors, FileStore, Key, Languages, Panel, Selected, SourceKind,
-    SyncOptions,
+    CategoryKind, FieldErrors, FileStore, Key, Languages, Panel, Selected, SourceKind, SyncOptions,
 };
 use crate::web::form::Choice;
 use crate::web::{Field, Shell};
@@ -95,8 +94,6 @@ pub struct View {
     pub content_port: Field,
     pub ca: Field,
     pub replica: Field,
-    /// Files are fetched by this rule when no port is entered.
-    pub content_port_rule: u16,
     /// The upstream server that decides for this replica; empty: not a replica.
     pub locked_by: String,
     pub microsoft: bool,
@@ -121,8 +118,7 @@ impl View {
             draft: String::new(),
             dirty: !changes::between(current, &meant).is_empty()
                 || (product_ticks.is_empty() && typed.values.contains_key(&Key::Products))
-                || (classification_ticks.is_empty()
-                    && typed.values.contains_key(&Key::Classifications)),
+                || (classification_ticks.is_empty() && typed.values.contains_key(&Key::Classifications)),
             may_save,
             notice: Notice::None,
             summary: Vec::new(),
@@ -156,7 +152,6 @@ impl View {
             content_port: field(Key::SourceContentPort),
             ca: field(Key::SourceCa),
             replica: field(Key::Replica),
-            content_port_rule: meant.source.content_port(),
             locked_by: if current.replica { current.source.shown() } else { String::new() },
             microsoft: meant.source.kind == SourceKind::MicrosoftUpdate,
             files: files_words(&meant),
@@ -277,8 +272,9 @@ pub fn meant_ticks(
         CategoryKind::Classification => Key::Classifications,
     };
     match typed.values.get(&key) {
-        Some(text) => parse_ticks(text, &current.selected(kind).collect::<Vec<_>>(), tree, kind)
-            .unwrap_or_default(),
+        Some(text) => {
+            parse_ticks(text, &current.selected(kind).collect::<Vec<_>>(), tree, kind).unwrap_or_default()
+        }
         None => current.selected(kind).collect(),
     }
 }
@@ -296,17 +292,10 @@ fn anchor(key: Key) -> String {
     }
 }
 
-fn clash_row(
-    change: &Change,
-    in_force: &SyncOptions,
-    wanted: &SyncOptions,
-    tree: &CategoryTree,
-) -> ClashRow {
+fn clash_row(change: &Change, in_force: &SyncOptions, wanted: &SyncOptions, tree: &CategoryTree) -> ClashRow {
     let words = |options: &SyncOptions| match change.key {
         Key::Products => chips(tree, &options.selections, CategoryKind::Product).join(", "),
-        Key::Classifications => {
-            chips(tree, &options.selections, CategoryKind::Classification).join(", ")
-        }
+        Key::Classifications => chips(tree, &options.selections, CategoryKind::Classification).join(", "),
         key => shown(&key.text(options)),
     };
     let (yours, theirs) = match change.key {
