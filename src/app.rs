@@ -8,11 +8,15 @@ mod services;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::AccountError;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving};
+use crate::secret::SecretKey;
+use crate::settings::OwnServices;
+use crate::web::options::OptionsParts;
 
 /// What a running server needs to know.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub struct AppConfig {
     pub database: DatabaseUrl,
     /// The folder for everything that is not in the database.
     pub data_dir: PathBuf,
+    /// Seals the secrets that are kept in the database.
+    pub secret: Arc<SecretKey>,
 }
 
 /// Why the server did not start.
@@ -51,7 +57,9 @@ impl App {
         let console = Listener::bind(config.console).await?;
         let services = Listener::bind(config.services).await?;
         let setup = console::prepare_setup(&pool).await?;
-        let console_site = console::site(&pool, setup).await?;
+        let own = OwnServices::of_this_machine(services.address());
+        let options = OptionsParts { key: Arc::clone(&config.secret), own };
+        let console_site = console::site(&pool, setup, options).await?;
         let services_site = services::site(&pool).await?;
         Ok(RunningApp {
             console: console.serve(console_site, console::limits()),

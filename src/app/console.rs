@@ -5,16 +5,17 @@ use crate::accounts::AccountError;
 use crate::accounts::setup::SetupCode;
 use crate::db::Pool;
 use crate::listen::{Limits, ListenError, Site, quiet_config};
+use crate::web::options::OptionsParts;
 use crate::web::{self, ConsoleParts};
 
 /// Largest form in bytes: ten thousand ticked products fit.
 const FORM_BYTES: usize = 2 * 1024 * 1024;
 
 /// The pages, and `/healthz` beside them. `setup` lets the first administrator in.
-pub async fn site(pool: &Pool, setup: SetupCode) -> Result<Site, ListenError> {
+pub async fn site(pool: &Pool, setup: SetupCode, options: OptionsParts) -> Result<Site, ListenError> {
     let rocket = rocket::custom(quiet_config(FORM_BYTES)).mount("/", health::routes());
     // Sign-in names the cookie for plain HTTP until the console has TLS of its own.
-    let parts = ConsoleParts { pool: pool.clone(), secure: false, setup };
+    let parts = ConsoleParts { pool: pool.clone(), secure: false, setup, options };
     Site::launch(web::attach(rocket, parts)).await
 }
 

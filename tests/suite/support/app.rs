@@ -29,6 +29,7 @@ impl TestApp {
             services: anywhere,
             database: db.url().clone(),
             data_dir: data.path().to_owned(),
+            secret: std::sync::Arc::new(weir::secret::SecretKey::generate().unwrap()),
         };
         change(&mut config);
         let running = App::start(config).await.unwrap();
