@@ -158,11 +158,6 @@ pub fn detectoid(number: usize) -> Uuid {
     id(SEED, "detectoid", number % MORE_DETECTOIDS)
 }
 
-/// True when `product` is the Windows family or below it.
-pub fn below_windows(product: &Product) -> bool {
-    product.parent == WINDOWS || product.parent == WINDOWS_11
-}
-
 /// All categories and detectoids.
 pub fn all() -> impl Iterator<Item = SampleRevision> {
     let classifications = CLASSIFICATIONS

@@ -5,6 +5,7 @@
 
 mod categories;
 mod file;
+mod fill;
 mod random;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod words;
 mod xml;
 
 pub use file::SampleFile;
+pub use fill::{FillError, FillReport, Target, fill, store};
 
 use crate::protocol::document::UpdateKind;
 use crate::protocol::ids::RevisionKey;

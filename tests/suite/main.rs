@@ -7,4 +7,5 @@ mod catalog;
 mod health;
 mod migrations;
 mod routes;
+mod sample;
 mod signin;
