@@ -18,6 +18,8 @@ mod page;
 mod setup;
 pub mod shell;
 mod theme;
+mod updates;
+mod words;
 
 pub use error::PageError;
 pub use form::Field;
@@ -58,6 +60,7 @@ pub fn routes() -> Vec<Route> {
         options_index::routes(),
         setup::routes(),
         theme::routes(),
+        updates::routes(),
     ]
     .concat()
 }

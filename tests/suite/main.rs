@@ -9,3 +9,4 @@ mod migrations;
 mod routes;
 mod sample;
 mod signin;
+mod updates_page;

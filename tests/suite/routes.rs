@@ -26,6 +26,8 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("POST", "/theme", "/theme", Least::Anyone),
     ("GET", "/", "/", Least::Role(Role::Reporter)),
     ("GET", "/options", "/options", Least::Role(Role::Reporter)),
+    ("GET", "/updates?<query..>", "/updates", Least::Role(Role::Reporter)),
+    ("GET", "/updates/<id>", "/updates/00000000-0000-4000-8000-000000000001", Least::Role(Role::Reporter)),
     // Signing out comes last, because it ends the session that the others use.
     ("POST", "/logout", "/logout", Least::Role(Role::Reporter)),
 ];

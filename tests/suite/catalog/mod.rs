@@ -1,6 +1,6 @@
 //! The catalogue: storing in bulk, publishing, membership, and what readers find.
 
-mod build;
+pub mod build;
 mod finding;
 mod membership;
 mod publishing;
