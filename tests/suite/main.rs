@@ -2,11 +2,14 @@
 
 mod support;
 
+mod architecture;
 mod browser_path;
 mod catalog;
+mod cluster;
 mod health;
 mod migrations;
 mod routes;
 mod sample;
+mod schema;
 mod signin;
 mod updates_page;

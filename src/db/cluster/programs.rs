@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VERSION_MIN: u32 = 13;
+const NEEDED: [&str; 4] = ["initdb", "postgres", "psql", "createdb"];
 
 /// The folder with `initdb` and `postgres` for this cluster: the version that made it, else the newest.
 pub(super) fn find(layout: &Layout) -> Result<PathBuf, ClusterError> {
@@ -39,7 +40,7 @@ fn installed() -> Vec<(u32, PathBuf)> {
     folders.extend(["/usr/bin", "/usr/local/bin"].map(PathBuf::from));
     folders
         .into_iter()
-        .filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+        .filter(|folder| NEEDED.iter().all(|program| folder.join(program).is_file()))
         .filter_map(|folder| Some((version(&folder)?, folder)))
         .collect()
 }
