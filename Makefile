@@ -1,0 +1,24 @@
+# make run   installs what is missing, builds, and starts a server to try out
+# make test  installs what is missing and runs every test, browser tests included
+# make lint  format, clippy, templates
+#
+# Only a Rust toolchain must be there; the rest comes from Debian's packages.
+
+.PHONY: run test lint tools-run tools-test
+
+run: tools-run
+	cargo run --quiet -- demo
+
+test: tools-test
+	cargo test
+
+lint: tools-run
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	.ci/lint-templates
+
+tools-run:
+	@.ci/install cc=build-essential postgres=postgresql
+
+tools-test:
+	@.ci/install cc=build-essential postgres=postgresql chromium=chromium chromedriver=chromium-driver
