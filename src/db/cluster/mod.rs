@@ -83,12 +83,16 @@ impl Cluster {
     }
 }
 
-/// A keeper is there; its server answers already, or will after a restart.
+/// A keeper is there; its server answers already, or will after a restart. Should the keeper just be ending,
+/// a new one is started.
 fn wait_for_kept_cluster(layout: &Layout) -> Result<String, ClusterError> {
     let begun = Instant::now();
     while begun.elapsed() < JOIN_WAIT {
         if postmaster::is_ready(layout) {
             return Ok(layout.socket_dir().display().to_string());
+        }
+        if FileLock::exclusive(&layout.keeper_lock(), Duration::ZERO)?.is_some() {
+            return start_keeper(layout);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
