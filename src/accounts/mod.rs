@@ -19,7 +19,7 @@ pub use signin::{Attempt, SignedIn, sign_in};
 pub use store::{any_account, create, create_first};
 
 /// The pool this module borrows connections from, never while it hashes.
-pub type Pool = diesel_async::pooled_connection::bb8::Pool<diesel_async::AsyncPgConnection>;
+pub use crate::db::Pool;
 
 /// What a person may do. The order is the rank: each role may do all that the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! Who may call a route. Every route takes one of these; a test walks all routes with every role and none.
 
 use super::shell::{self, SessionState, Shell};
-use crate::accounts::{Account, Pool, Role};
+use crate::accounts::{Account, Pool, Role, audit};
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::bb8::{PooledConnection, RunError};
 use rocket::Request;
@@ -39,10 +39,26 @@ async fn admit(request: &Request<'_>, least: Role) -> Result<(Account, Shell), S
         }
         SessionState::Live(session) => {
             tracing::info!(account = session.account.name, path = %request.uri().path(), "not enough rights");
+            note_refusal(request, &Shell::of(request, state)).await;
             Err(Status::Forbidden)
         }
         SessionState::None => Err(Status::Unauthorized),
         SessionState::Unknown => Err(Status::ServiceUnavailable),
+    }
+}
+
+/// Writes a refusal to the audit log. That it cannot be written does not let anyone in.
+async fn note_refusal(request: &Request<'_>, shell: &Shell) {
+    let Some(pool) = request.rocket().state::<Pool>() else { return };
+    let object = format!("{} {}", request.method(), request.uri().path());
+    let written = match pool.get().await {
+        Ok(mut conn) => audit::record(&mut conn, shell.audit("access.refused", &object))
+            .await
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = written {
+        tracing::error!(error, "a refusal could not be written to the audit log");
     }
 }
 
