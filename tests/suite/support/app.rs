@@ -3,9 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use weir::accounts::Role;
 use weir::app::{App, AppConfig, RunningApp};
 
 use super::{Page, TestDatabase, Visitor};
+
+/// The password of every account that [`TestApp::account`] makes.
+pub const PASSWORD: &str = "three small boats at sea";
 
 /// A running server. Stops with [`TestApp::stop`], or with the test's runtime.
 pub struct TestApp {
@@ -57,6 +61,26 @@ impl TestApp {
     /// Someone at the console who is not signed in.
     pub fn visitor(&self) -> Visitor {
         Visitor::new(&self.console_url(""))
+    }
+
+    /// Makes an account and signs it in.
+    pub async fn sign_in_as(&self, name: &str, role: Role) -> Visitor {
+        self.account(name, role).await;
+        let visitor = self.visitor();
+        let answer = visitor.sign_in(name, PASSWORD).await;
+        assert_eq!(answer.status(), 303, "signing in as {name}: {}", answer.body);
+        visitor
+    }
+
+    /// An administrator called `admin`, signed in.
+    pub async fn sign_in_admin(&self) -> Visitor {
+        self.sign_in_as("admin", Role::Administrator).await
+    }
+
+    /// Makes an account with the password [`PASSWORD`].
+    pub async fn account(&self, name: &str, role: Role) {
+        let mut conn = self.db.conn().await;
+        weir::accounts::create(&mut conn, name, role, PASSWORD).await.unwrap();
     }
 
     /// `GET` on the services listener.

@@ -10,7 +10,7 @@ mod server;
 mod visitor;
 
 #[allow(unused_imports)]
-pub use app::TestApp;
+pub use app::{PASSWORD, TestApp};
 #[allow(unused_imports)]
 pub use browser::{Browser, Scripts};
 pub use database::TestDatabase;
