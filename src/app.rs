@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::AccountError;
+use crate::config::MicrosoftUpdate;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving};
 use crate::secret::SecretKey;
@@ -29,8 +30,10 @@ pub struct AppConfig {
     pub database: DatabaseUrl,
     /// The folder for everything that is not in the database.
     pub data_dir: PathBuf,
-    /// Seals the secrets that are kept in the database.
+    /// Seals what is secret in the database.
     pub secret: Arc<SecretKey>,
+    /// Where Microsoft Update is.
+    pub microsoft_update: MicrosoftUpdate,
 }
 
 /// Why the server did not start.
@@ -42,6 +45,19 @@ pub enum AppError {
     Accounts(#[from] AccountError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+}
+
+impl AppError {
+    /// For the person at the terminal: what happened, and why.
+    pub fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        if text.ends_with('.') { text } else { format!("{text}.") }
+    }
 }
 
 /// The server, before it runs.

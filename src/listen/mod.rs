@@ -20,13 +20,13 @@ pub use server::{Listener, Serving};
 /// Why a listener could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    #[error("cannot listen on {address}")]
+    #[error("The address {address} cannot be listened on")]
     Bind {
         address: std::net::SocketAddr,
         #[source]
         source: std::io::Error,
     },
-    #[error("the pages could not be put together: {reason}")]
+    #[error("The pages could not be put together: {reason}")]
     Assembly { reason: String },
 }
 

@@ -11,5 +11,6 @@ mod migrations;
 mod routes;
 mod sample;
 mod schema;
+mod serve;
 mod signin;
 mod updates_page;

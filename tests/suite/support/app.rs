@@ -1,10 +1,13 @@
 //! A whole server for one test: its own database, folder and ports.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir::accounts::Role;
 use weir::app::{App, AppConfig, RunningApp};
+use weir::config::MicrosoftUpdate;
+use weir::secret::SecretKey;
 
 use super::{Page, TestDatabase, Visitor};
 
@@ -33,7 +36,8 @@ impl TestApp {
             services: anywhere,
             database: db.url().clone(),
             data_dir: data.path().to_owned(),
-            secret: std::sync::Arc::new(weir::secret::SecretKey::generate().unwrap()),
+            secret: Arc::new(SecretKey::generate().unwrap()),
+            microsoft_update: MicrosoftUpdate { url: "http://127.0.0.1:9/".parse().unwrap(), ca_file: None },
         };
         change(&mut config);
         let running = App::start(config).await.unwrap();
