@@ -2,18 +2,24 @@
 //!
 //! The command line and the tests start the same [`App`]; nothing here reads the environment.
 
+mod background;
 mod console;
 mod health;
 mod services;
+
+pub use background::sync_context;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use background::Background;
+
 use crate::accounts::AccountError;
 use crate::config::MicrosoftUpdate;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
+use crate::jobs::QueueError;
 use crate::listen::{ListenError, Listener, Serving};
 use crate::secret::SecretKey;
 use crate::settings::OwnServices;
@@ -41,10 +47,29 @@ pub struct AppConfig {
 pub enum AppError {
     #[error(transparent)]
     Database(#[from] DbError),
+    #[error("No connection to the database could be opened: {0}")]
+    Pool(String),
+    #[error("The database failed")]
+    Query(#[from] diesel::result::Error),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("The certificate file {} cannot be read", path.display())]
+    Certificate {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Accounts(#[from] AccountError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+}
+
+impl AppConfig {
+    /// Where files for downstream servers are kept.
+    pub fn content_dir(&self) -> PathBuf {
+        self.data_dir.join("content")
+    }
 }
 
 impl AppError {
@@ -76,10 +101,12 @@ impl App {
         let own = OwnServices::of_this_machine(services.address());
         let options = OptionsParts { key: Arc::clone(&config.secret), own };
         let console_site = console::site(&pool, setup, options).await?;
-        let services_site = services::site(&pool).await?;
+        let services_site = services::site(&config, &pool).await?;
+        let background = Background::start(&config, &pool).await?;
         Ok(RunningApp {
             console: console.serve(console_site, console::limits()),
             services: services.serve(services_site, services::limits()),
+            background,
             pool,
         })
     }
@@ -89,6 +116,7 @@ impl App {
 pub struct RunningApp {
     console: Serving,
     services: Serving,
+    background: Background,
     pool: Pool,
 }
 
@@ -111,7 +139,8 @@ impl RunningApp {
     /// Takes no more requests and lets those under way finish, for at most `within`.
     /// `true` when nothing had to be cut short.
     pub async fn stop(self, within: Duration) -> bool {
-        let (console, services) = tokio::join!(self.console.stop(within), self.services.stop(within));
-        console && services
+        let (console, services, background) =
+            tokio::join!(self.console.stop(within), self.services.stop(within), self.background.stop(within));
+        console && services && background
     }
 }
