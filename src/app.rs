@@ -2,24 +2,21 @@
 //!
 //! The command line and the tests start the same [`App`]; nothing here reads the environment.
 
-mod background;
+pub mod background;
 mod console;
 mod health;
 mod services;
-
-pub use background::sync_context;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use background::Background;
+use background::{Background, BackgroundError, BackgroundParts};
 
 use crate::accounts::AccountError;
 use crate::config::MicrosoftUpdate;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
-use crate::jobs::QueueError;
 use crate::listen::{ListenError, Listener, Serving};
 use crate::secret::SecretKey;
 use crate::settings::OwnServices;
@@ -52,13 +49,7 @@ pub enum AppError {
     #[error("The database failed")]
     Query(#[from] diesel::result::Error),
     #[error(transparent)]
-    Queue(#[from] QueueError),
-    #[error("The certificate file {} cannot be read", path.display())]
-    Certificate {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    Background(#[from] BackgroundError),
     #[error(transparent)]
     Accounts(#[from] AccountError),
     #[error(transparent)]
@@ -102,7 +93,14 @@ impl App {
         let options = OptionsParts { key: Arc::clone(&config.secret), own };
         let console_site = console::site(&pool, setup, options).await?;
         let services_site = services::site(&config, &pool).await?;
-        let background = Background::start(&config, &pool).await?;
+        let background = Background::start(BackgroundParts {
+            pool: pool.clone(),
+            database: config.database,
+            secret: config.secret.as_ref().clone(),
+            microsoft_update: config.microsoft_update,
+            with_schedule: true,
+        })
+        .await?;
         Ok(RunningApp {
             console: console.serve(console_site, console::limits()),
             services: services.serve(services_site, services::limits()),

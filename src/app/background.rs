@@ -1,87 +1,106 @@
-//! The work nobody waits for: jobs from the queue, and the schedule.
+//! The work that nobody waits for: jobs from the queue, and the schedule that puts them there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::{AppConfig, AppError};
-use crate::db::Pool;
-use crate::jobs::{Instance, Worker};
-use crate::sync::{self, MicrosoftUpdate, SyncContext, Synchronize};
+use crate::config;
+use crate::db::{DatabaseUrl, Pool};
+use crate::jobs::{Instance, QueueError, Worker};
+use crate::secret::SecretKey;
+use crate::sync::{MicrosoftUpdate, SyncContext, Synchronize, schedule};
+use crate::upstream::{RetryPolicy, TransportLimits};
 
-/// How long to wait before a schedule that could not start is tried again.
-const SCHEDULE_WAIT: Duration = Duration::from_secs(30);
+/// What background work needs.
+pub struct BackgroundParts {
+    pub pool: Pool,
+    pub database: DatabaseUrl,
+    pub secret: SecretKey,
+    pub microsoft_update: config::MicrosoftUpdate,
+    /// Start runs at their time; a command that does one job leaves that to the servers.
+    pub with_schedule: bool,
+}
 
-/// Background work that can be told to end.
+/// Why background work did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BackgroundError {
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("the trust anchor {path} cannot be read")]
+    TrustAnchor {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Background work under way.
 pub struct Background {
     shutdown: CancellationToken,
-    tasks: TaskTracker,
+    tasks: JoinSet<()>,
 }
 
 impl Background {
     /// Registers this process and starts to work.
     ///
     /// # Errors
-    /// [`AppError::Queue`] when the process cannot be registered, [`AppError::Certificate`].
-    pub async fn start(config: &AppConfig, pool: &Pool) -> Result<Self, AppError> {
-        let context = Arc::new(sync_context(config, pool).await?);
-        let instance = Arc::new(Instance::register(config.database.clone(), &host_name()).await?);
-        let worker = Worker::new(pool.clone(), instance).with::<Synchronize>(context);
-        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+    /// [`BackgroundError::Queue`] when the database does not answer, [`BackgroundError::TrustAnchor`] when the file
+    /// of `WEIR_MICROSOFT_UPDATE_CA` cannot be read.
+    pub async fn start(parts: BackgroundParts) -> Result<Self, BackgroundError> {
+        let host_name = host_name();
+        let context = SyncContext {
+            pool: parts.pool.clone(),
+            database: parts.database.clone(),
+            secret: parts.secret,
+            microsoft: microsoft_update(parts.microsoft_update)?,
+            host_name: host_name.clone(),
+            limits: TransportLimits::default(),
+            retry: RetryPolicy::default(),
+        };
+        let instance = Instance::register(parts.database, &host_name).await?;
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let worker =
+            Worker::new(parts.pool.clone(), Arc::new(instance)).with::<Synchronize>(Arc::new(context));
         tasks.spawn(worker.run(shutdown.clone()));
-        tasks.spawn(keep_schedule(pool.clone(), shutdown.clone()));
+        if parts.with_schedule {
+            let (pool, end) = (parts.pool, shutdown.clone());
+            tasks.spawn(async move {
+                if let Err(error) = schedule::keep(pool, end).await {
+                    tracing::error!(%error, "the schedule could not be started");
+                }
+            });
+        }
         Ok(Self { shutdown, tasks })
     }
 
-    /// Tells all work to end and waits; `false` when something did not end within the time.
-    pub async fn stop(self, within: Duration) -> bool {
+    /// Lets jobs under way give up and waits for them, for at most `within`. `true` when all ended in time.
+    pub async fn stop(mut self, within: Duration) -> bool {
         self.shutdown.cancel();
-        self.tasks.close();
-        tokio::time::timeout(within, self.tasks.wait()).await.is_ok()
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(within, ended).await.is_ok()
     }
 }
 
-/// What a synchronization needs, put together from the configuration. Also for commands that run one themselves.
-///
-/// # Errors
-/// [`AppError::Certificate`] when the trust anchor for Microsoft Update cannot be read.
-pub async fn sync_context(config: &AppConfig, pool: &Pool) -> Result<SyncContext, AppError> {
-    let ca = match &config.microsoft_update.ca_file {
-        Some(path) => {
-            let unreadable = |source| AppError::Certificate { path: path.clone(), source };
-            Some(tokio::fs::read_to_string(path).await.map_err(unreadable)?)
-        }
-        None => None,
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+fn microsoft_update(settings: config::MicrosoftUpdate) -> Result<MicrosoftUpdate, BackgroundError> {
+    let read = |path: std::path::PathBuf| {
+        std::fs::read_to_string(&path)
+            .map_err(|source| BackgroundError::TrustAnchor { path: path.display().to_string(), source })
     };
-    Ok(SyncContext {
-        pool: pool.clone(),
-        database: config.database.clone(),
-        secret: config.secret.as_ref().clone(),
-        microsoft: MicrosoftUpdate { url: config.microsoft_update.url.clone(), ca },
-        host_name: host_name(),
-        limits: crate::upstream::TransportLimits::default(),
-        retry: crate::upstream::RetryPolicy::default(),
-    })
+    Ok(MicrosoftUpdate { url: settings.url, ca: settings.ca_file.map(read).transpose()? })
 }
 
-async fn keep_schedule(pool: Pool, shutdown: CancellationToken) {
-    while !shutdown.is_cancelled() {
-        match sync::schedule::keep(pool.clone(), shutdown.clone()).await {
-            Ok(()) => return,
-            Err(error) => tracing::error!(%error, "the schedule could not start, trying again"),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(SCHEDULE_WAIT) => {}
-        }
-    }
-}
-
-/// The name of this computer, as other servers are told it.
+/// The name of this machine; empty when the system does not tell.
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "weir".to_owned() } else { name.to_owned() }
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
 }
