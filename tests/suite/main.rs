@@ -8,6 +8,8 @@ mod catalog;
 mod cluster;
 mod health;
 mod migrations;
+mod options;
+mod options_browser;
 mod routes;
 mod sample;
 mod schema;

@@ -1,0 +1,332 @@
+//! Synchronization Options through the page: saved and read back, refused whole, and two people at once.
+
+use crate::support::{Page, TestApp, Visitor};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use weir::accounts::{self, Role};
+use weir::db::schema::audit;
+use weir::settings::{self, CategoryKind, SyncOptions};
+
+const PASSWORD: &str = "correct horse battery";
+const ADDRESS: &str = "/options/synchronization";
+const WINDOWS: &str = "6964aab4-c5b5-43bd-a17d-ffb4346a8e1d";
+const WINDOWS_10: &str = "a3c2375d-0c8a-42f9-bce0-28333e198407";
+const SECURITY: &str = "0fa1201d-4330-4fa8-8ae9-b877473b6441";
+
+async fn start() -> (TestApp, Visitor) {
+    let app = TestApp::start().await;
+    let mut conn = app.db.conn().await;
+    accounts::create(&mut conn, "anna", Role::Administrator, PASSWORD).await.unwrap();
+    drop(conn);
+    let visitor = app.visitor();
+    assert_eq!(visitor.sign_in("anna", PASSWORD).await.status(), 303);
+    (app, visitor)
+}
+
+async fn stored(app: &TestApp) -> SyncOptions {
+    settings::load(&mut *app.db.conn().await).await.unwrap()
+}
+
+async fn audited(app: &TestApp, action: &str) -> i64 {
+    let count = audit::table.filter(audit::action.eq(action)).count();
+    count.get_result(&mut app.db.conn().await).await.unwrap()
+}
+
+/// What a new page sends, with changes on top; a value of "-" leaves the field out.
+fn form<'a>(version: &'a str, changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = vec![
+        ("version", version),
+        ("draft", ""),
+        ("schedule.mode", "manual"),
+        ("schedule.time", "03:00"),
+        ("schedule.per_day", "1"),
+        ("schedule.time_zone", "UTC"),
+        ("proxy.server", ""),
+        ("proxy.port", "80"),
+        ("proxy.user", ""),
+        ("proxy.domain", ""),
+        ("proxy.password", ""),
+        ("source.kind", "microsoft-update"),
+        ("source.server", ""),
+        ("source.port", "8530"),
+        ("source.content_port", ""),
+        ("source.ca", ""),
+    ];
+    for change in changes {
+        fields.retain(|(name, _)| *name != change.0);
+        if change.1 != "-" {
+            fields.push(*change);
+        }
+    }
+    fields
+}
+
+async fn save(visitor: &Visitor, version: &str, changes: &[(&str, &str)]) -> Page {
+    visitor.post(ADDRESS, &form(version, changes)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_page_shows_the_defaults_under_their_labels() {
+    let (_app, visitor) = start().await;
+    let page = visitor.get(ADDRESS).await;
+    assert_eq!(page.status(), 200, "{}", page.body);
+    assert_eq!(page.text("h1"), "Synchronization Options");
+    let panels = [
+        "Schedule",
+        "Products and Classifications",
+        "Proxy server",
+        "Update Source",
+        "Update Files and Languages",
+    ];
+    assert_eq!(page.texts("legend"), panels);
+    let chips = ["All Windows Products", "Critical Updates", "Security Updates"];
+    assert_eq!(page.texts(".chips li"), chips);
+    assert!(page.has("[id='schedule.mode-manual'][checked]"));
+    assert!(page.has("[id='source.kind-microsoft-update'][checked]"));
+    assert_eq!(page.field("proxy.port").value(), "80");
+    let tasks = page.texts(".tasks button");
+    assert_eq!(tasks, ["Synchronize now", "Save settings", "Undo changes"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_saved_is_read_back() {
+    let (app, visitor) = start().await;
+    let saved = save(
+        &visitor,
+        "1",
+        &[
+            ("schedule.mode", "daily"),
+            ("schedule.time", "04:30"),
+            ("schedule.per_day", "4"),
+            ("schedule.time_zone", "Asia/Taipei"),
+            ("source.kind", "upstream"),
+            ("source.server", " WSUS01.Corp.Example. "),
+            ("source.port", "8531"),
+            ("source.ssl", "true"),
+            ("proxy.enabled", "true"),
+            ("proxy.server", "proxy.corp.example"),
+            ("proxy.port", "3128"),
+            ("proxy.credentials", "true"),
+            ("proxy.user", "svc"),
+            ("proxy.password", "hunter2 hunter2"),
+        ],
+    )
+    .await;
+    assert_eq!((saved.status(), saved.location()), (303, ADDRESS), "{}", saved.body);
+    let page = visitor.get(ADDRESS).await;
+    let notice = page.text(".notice.ok");
+    assert!(notice.contains("Schedule, Proxy server, Update Source"), "{notice}");
+    assert!(notice.ends_with("OK"), "{notice}");
+    assert_eq!(page.field("source.server").value(), "wsus01.corp.example");
+    assert_eq!(page.field("schedule.time_zone").value(), "Asia/Taipei");
+    assert_eq!(page.field("proxy.password").value(), "");
+    assert!(!page.body.contains("hunter2"));
+    assert!(page.text("#schedule-daily").contains("Asia/Taipei"));
+    assert!(!visitor.get(ADDRESS).await.has(".notice.ok"), "a reload removes the confirmation");
+    let options = stored(&app).await;
+    let sealed = options.proxy.password.unwrap();
+    assert!(!String::from_utf8_lossy(&sealed).contains("hunter2"));
+    assert_eq!((options.version, options.saved_by.as_str()), (2, "anna"));
+    assert_eq!(audited(&app, "settings.save").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_changed_is_said_and_not_audited() {
+    let (app, visitor) = start().await;
+    assert_eq!(save(&visitor, "1", &[]).await.status(), 303);
+    assert!(visitor.get(ADDRESS).await.text(".notice").starts_with("Nothing changed."));
+    assert_eq!(stored(&app).await.version, 1);
+    assert_eq!(audited(&app, "settings.save").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r207_bad_input_comes_back_with_a_message_and_saves_nothing() {
+    let (app, visitor) = start().await;
+    let services = app.services_port().to_string();
+    let upstream = |name: &'static str, value: &str| {
+        let mut all = vec![
+            ("source.kind".to_owned(), "upstream".to_owned()),
+            ("source.server".to_owned(), "wsus01".to_owned()),
+            ("schedule.mode".to_owned(), "daily".to_owned()),
+            ("proxy.domain".to_owned(), "kept-as-typed".to_owned()),
+        ];
+        all.retain(|(one, _)| one != name);
+        all.push((name.to_owned(), value.to_owned()));
+        all
+    };
+    let long = "a".repeat(254);
+    let cases = [
+        ("source.server", "http://wsus01"),
+        ("source.server", "wsus01/path"),
+        ("source.server", "wsus 01"),
+        ("source.server", "wsus01\r\nX-Evil: 1"),
+        ("source.server", "user:pass@wsus01"),
+        ("source.server", ""),
+        ("source.server", long.as_str()),
+        ("source.port", "0"),
+        ("source.port", "70000"),
+        ("source.port", "-1"),
+        ("source.port", "8530.0"),
+        ("source.port", "８５３０"),
+        ("source.port", ""),
+        ("schedule.time", "24:00"),
+        ("schedule.time", "7:5"),
+        ("schedule.per_day", "0"),
+        ("schedule.per_day", "25"),
+        ("schedule.time_zone", "Mars/Olympus"),
+    ];
+    for (name, value) in cases {
+        let changes = upstream(name, value);
+        let changes: Vec<(&str, &str)> =
+            changes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let page = save(&visitor, "1", &changes).await;
+        assert_eq!(page.status(), 422, "{name}={value:?}");
+        assert!(page.has("[data-error-summary] a"), "{name}={value:?}");
+        let field = page.field(name);
+        assert!(field.invalid && !field.error().is_empty(), "{name}={value:?}: {field:?}");
+        assert_eq!(page.field("proxy.domain").value(), "kept-as-typed");
+    }
+    let own =
+        [("source.kind", "upstream"), ("source.server", "127.0.0.1"), ("source.port", services.as_str())];
+    let page = save(&visitor, "1", &own).await;
+    assert_eq!(page.status(), 422);
+    assert!(page.field("source.server").error().contains("this server itself"));
+    assert_eq!(stored(&app).await.version, 1);
+    assert_eq!(audited(&app, "settings.save").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r205_crafted_fields_are_refused_by_name() {
+    let (app, visitor) = start().await;
+    for crafted in [("products", WINDOWS_10), ("saved_by", "x"), ("schedule[mode]", "daily")] {
+        let page = save(&visitor, "1", &[crafted]).await;
+        assert_eq!(page.status(), 422, "{crafted:?}");
+        assert!(page.text("[data-error-summary]").contains(crafted.0), "{crafted:?}");
+    }
+    let mut twice = form("1", &[]);
+    twice.push(("source.port", "81"));
+    assert_eq!(visitor.post(ADDRESS, &twice).await.status(), 422);
+    assert_eq!(save(&visitor, "1", &[("schedule.mode", "hourly")]).await.status(), 422);
+    assert_eq!(save(&visitor, "1", &[("source.kind", "-")]).await.status(), 422);
+    assert_eq!(stored(&app).await.version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r153_two_people_saving_meet_both_values() {
+    let (app, visitor) = start().await;
+    let first = [("schedule.mode", "daily"), ("schedule.time", "05:00")];
+    assert_eq!(save(&visitor, "1", &first).await.status(), 303);
+    // the same again, as by a double click, meets its own result
+    assert_eq!(save(&visitor, "1", &first).await.status(), 303);
+    let second = [("schedule.mode", "daily"), ("schedule.time", "06:00")];
+    let page = save(&visitor, "1", &second).await;
+    assert_eq!(page.status(), 409);
+    let row = page.text("[data-error-summary] tbody tr");
+    assert!(row.contains("06:00") && row.contains("05:00"), "{row}");
+    assert_eq!(page.field("version").value(), "2");
+    assert_eq!(stored(&app).await.schedule.time.to_string(), "05:00:00");
+    assert_eq!(save(&visitor, "2", &second).await.status(), 303);
+    assert_eq!(stored(&app).await.schedule.time.to_string(), "06:00:00");
+}
+
+/// Opens a dialog as a page, the way a browser without a script does.
+async fn open(visitor: &Visitor, part: &str) -> Page {
+    let to = visitor.post_from(ADDRESS, &format!("{ADDRESS}/{part}"), &form("1", &[])).await;
+    assert_eq!(to.status(), 303, "{}", to.body);
+    visitor.get(to.location()).await
+}
+
+async fn choose(visitor: &Visitor, dialog: &Page, part: &str, rest: &[(&str, &str)]) -> Page {
+    let (csrf, draft, back) = (dialog.csrf(), dialog.field("draft"), dialog.field("back"));
+    let mut fields = vec![("csrf", csrf.as_str()), ("draft", draft.value()), ("back", back.value())];
+    fields.extend_from_slice(rest);
+    let to = visitor.post_raw(&format!("{ADDRESS}/{part}/choice"), &fields).await;
+    assert_eq!(to.status(), 303, "{}", to.body);
+    visitor.get(to.location()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unticking_one_product_of_a_family_keeps_the_others_after_saving() {
+    let (app, visitor) = start().await;
+    let dialog = open(&visitor, "products").await;
+    assert_eq!(dialog.text("h1"), "Add/Remove Products");
+    assert!(dialog.has(&format!("input[value='{WINDOWS}'][name=tick][checked]")));
+    let seen = [("seen", WINDOWS), ("seen", WINDOWS_10), ("tick", WINDOWS)];
+    let page = choose(&visitor, &dialog, "products", &seen).await;
+    assert!(page.has("form[data-dirty=yes]"), "a choice is a draft until it is saved");
+    assert_eq!(page.text(".note"), "Future products of Windows will no longer be added.");
+    assert_eq!(stored(&app).await.version, 1);
+    let draft = page.field("draft");
+    assert_eq!(save(&visitor, "1", &[("draft", draft.value())]).await.status(), 303);
+    let options = stored(&app).await;
+    let ids: Vec<String> =
+        options.selected(CategoryKind::Product).map(|one| one.category_id.to_string()).collect();
+    assert_eq!(ids.len(), 20);
+    assert!(!ids.contains(&WINDOWS_10.to_owned()) && !ids.contains(&WINDOWS.to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_product_or_no_classification_is_refused() {
+    let (app, visitor) = start().await;
+    let dialog = open(&visitor, "products").await;
+    let page = choose(&visitor, &dialog, "products", &[("seen", WINDOWS)]).await;
+    let draft = page.field("draft");
+    let refused = save(&visitor, "1", &[("draft", draft.value())]).await;
+    assert_eq!(refused.status(), 422);
+    assert!(refused.text("#products-error").starts_with("Select at least one product."));
+    let dialog = open(&visitor, "classifications").await;
+    let critical = "e6cf1350-c01b-414d-a61f-263d14d133b4";
+    let none = [("seen", SECURITY), ("seen", critical)];
+    let page = choose(&visitor, &dialog, "classifications", &none).await;
+    let draft = page.field("draft");
+    let refused = save(&visitor, "1", &[("draft", draft.value())]).await;
+    assert_eq!(refused.status(), 422);
+    assert!(refused.text("#classifications-error").starts_with("Select at least one"));
+    assert_eq!(stored(&app).await.version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_advanced_dialog_warns_first_and_is_saved_with_the_page() {
+    let (app, visitor) = start().await;
+    let warning = open(&visitor, "advanced").await;
+    let next = warning.attribute(".dialog-foot a.primary", "href").unwrap();
+    let dialog = visitor.get(&next).await;
+    assert_eq!(dialog.text("h1"), "Advanced Synchronization Options");
+    let rest = [
+        ("files.store", "local"),
+        ("files.express", "true"),
+        ("languages", "some"),
+        ("language", "en"),
+        ("language", "zh-tw"),
+    ];
+    let page = choose(&visitor, &dialog, "advanced", &rest).await;
+    let draft = page.field("draft");
+    assert_eq!(save(&visitor, "1", &[("draft", draft.value())]).await.status(), 303);
+    let files = stored(&app).await.files;
+    assert_eq!(files.languages.to_text(), "en,zh-tw");
+    assert!(files.express && !files.deferred);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_refuses_what_its_page_locks_and_writes_it_down() {
+    let (app, visitor) = start().await;
+    let replica = [("source.kind", "upstream"), ("source.server", "wsus01"), ("replica", "true")];
+    assert_eq!(save(&visitor, "1", &replica).await.status(), 303);
+    let page = visitor.get(ADDRESS).await;
+    assert!(page.has("#change-products[disabled]") && page.has("#advanced[disabled]"));
+    let crafted = save(&visitor, "2", &[("replica", "true")]).await;
+    assert_eq!(crafted.status(), 422);
+    assert_eq!(audited(&app, "settings.refused").await, 1);
+    assert_eq!(stored(&app).await.version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_persons_draft_is_not_found() {
+    let (app, visitor) = start().await;
+    accounts::create(&mut *app.db.conn().await, "bert", Role::Administrator, PASSWORD).await.unwrap();
+    let to = visitor.post_from(ADDRESS, &format!("{ADDRESS}/products"), &form("1", &[])).await;
+    let other = app.visitor();
+    assert_eq!(other.sign_in("bert", PASSWORD).await.status(), 303);
+    assert_eq!(other.get(to.location()).await.status(), 404);
+    assert_eq!(visitor.get(to.location()).await.status(), 200);
+}
