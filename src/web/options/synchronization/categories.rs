@@ -99,7 +99,11 @@ fn counted(ticks: &[Selected], kind: CategoryKind) -> String {
     let whole = ticks.iter().filter(|one| one.with_descendants).count();
     let families = several(whole, "whole family", "whole families");
     let singles = several(ticks.len() - whole, "single product", "single products");
-    format!("{families}, {singles} selected")
+    match (whole, ticks.len() - whole) {
+        (0, _) => format!("{singles} selected"),
+        (_, 0) => format!("{families} selected"),
+        _ => format!("{families}, {singles} selected"),
+    }
 }
 
 fn children_address(draft: Uuid) -> String {
