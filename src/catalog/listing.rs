@@ -3,16 +3,13 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use flate2::read::DeflateDecoder;
 use std::collections::HashMap;
-use std::io::Read as _;
 use uuid::Uuid;
 
+use super::CatalogError;
+use super::revision::{Encoding, StoredDocument};
 use crate::db::schema::{documents, files, publications, revision_files, revisions, update_ids, updates};
 use crate::protocol::ids::RevisionKey;
-
-/// Bytes one stored document may unpack to.
-const DOCUMENT_LEN_MAX: u64 = 256 * 1024 * 1024;
 
 /// Kinds from here on are categories, classifications and detectoids; below it are updates.
 const FIRST_CONFIGURATION_KIND: i16 = 2;
@@ -188,41 +185,23 @@ pub async fn find(conn: &mut AsyncPgConnection, keys: &[RevisionKey]) -> QueryRe
     Ok(rows.into_iter().map(held).collect())
 }
 
-/// A document as it goes out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoredBody {
-    Text(String),
-    /// The cabinet it came in.
-    Cabinet(Vec<u8>),
-}
-
-/// The documents of these rows, unchanged, by row.
+/// The documents of these rows as they are stored, by row.
 ///
 /// # Errors
-/// When the database fails, or holds a document that cannot be unpacked.
-pub async fn documents(conn: &mut AsyncPgConnection, rows: &[i32]) -> QueryResult<HashMap<i32, StoredBody>> {
+/// When the database fails, or holds a document of an unknown form.
+pub async fn documents(
+    conn: &mut AsyncPgConnection,
+    rows: &[i32],
+) -> Result<HashMap<i32, StoredDocument>, CatalogError> {
     let stored: Vec<(i32, i16, Vec<u8>)> = documents::table
         .filter(documents::revision_row.eq_any(rows))
         .select((documents::revision_row, documents::encoding, documents::body))
         .load(conn)
         .await?;
-    stored.into_iter().map(|(row, encoding, body)| Ok((row, unpack(encoding, body)?))).collect()
-}
-
-fn unpack(encoding: i16, body: Vec<u8>) -> QueryResult<StoredBody> {
-    let damaged = |problem: String| diesel::result::Error::DeserializationError(problem.into());
-    let text = match encoding {
-        0 => body,
-        1 => return Ok(StoredBody::Cabinet(body)),
-        2 => {
-            let mut text = Vec::new();
-            let mut decoder = DeflateDecoder::new(body.as_slice()).take(DOCUMENT_LEN_MAX);
-            decoder.read_to_end(&mut text).map_err(|error| damaged(error.to_string()))?;
-            text
-        }
-        other => return Err(damaged(format!("a document has the unknown encoding {other}"))),
+    let document = |(row, encoding, body): (i32, i16, Vec<u8>)| {
+        Ok((row, StoredDocument { encoding: Encoding::from_code(encoding)?, body: body.into() }))
     };
-    String::from_utf8(text).map(StoredBody::Text).map_err(|error| damaged(error.to_string()))
+    stored.into_iter().map(document).collect()
 }
 
 /// A file of a revision.

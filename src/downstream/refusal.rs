@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
+use crate::catalog::CatalogError;
 use crate::db::PoolError;
 use crate::protocol::soap::{ErrorCode, Fault};
 
@@ -55,6 +56,12 @@ impl Refusal {
 
 impl From<diesel::result::Error> for Refusal {
     fn from(error: diesel::result::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<CatalogError> for Refusal {
+    fn from(error: CatalogError) -> Self {
         Self::internal(error)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Refusal, Services};
 use crate::catalog::listing::{self, FileRow};
+use crate::catalog::revision::StoredDocument;
 use crate::protocol::ids::{RevisionKey, Sha1Digest};
 use crate::protocol::server_sync::{FileUrl, GetUpdateData, GetUpdateDataReply, UpdateBlob, UpdateData};
 use crate::protocol::soap::ErrorCode;
@@ -12,6 +13,8 @@ use crate::protocol::soap::ErrorCode;
 pub const UPDATES_MAX: usize = 100;
 /// Bytes an answer may have before it ends early, one document at least. Source: Windows, 2,000,000.
 pub const ANSWER_LEN_MAX: usize = 2_000_000;
+/// Bytes one stored document may unpack to.
+const DOCUMENT_LEN_MAX: usize = 256 * 1024 * 1024;
 
 /// As many of the documents as fit, in the order they were asked for, each once.
 ///
@@ -50,18 +53,18 @@ pub async fn update_data(services: &Services, request: GetUpdateData) -> Result<
         let stored = documents.remove(&row).ok_or_else(|| Refusal::internal("a revision has no document"))?;
         let file_digests =
             files.iter().filter(|file| file.revision_row == row).map(digest).collect::<Result<_, _>>()?;
-        reply.updates.push(UpdateData { key, blob: blob(stored)?, file_digests });
+        reply.updates.push(UpdateData { key, blob: blob(&stored)?, file_digests });
     }
     reply.fit(ANSWER_LEN_MAX);
     Ok(reply)
 }
 
 /// A cabinet goes out as it came in; everything else as text.
-fn blob(stored: listing::StoredBody) -> Result<UpdateBlob, Refusal> {
-    match stored {
-        listing::StoredBody::Cabinet(bytes) => Ok(UpdateBlob::Compressed(bytes)),
-        listing::StoredBody::Text(text) => Ok(UpdateBlob::Text(text)),
-    }
+fn blob(stored: &StoredDocument) -> Result<UpdateBlob, Refusal> {
+    Ok(match stored.text(DOCUMENT_LEN_MAX)? {
+        Some(text) => UpdateBlob::Text(text),
+        None => UpdateBlob::Compressed(stored.body.to_vec()),
+    })
 }
 
 fn digest(file: &FileRow) -> Result<Sha1Digest, Refusal> {

@@ -6,6 +6,7 @@ mod architecture;
 mod browser_path;
 mod catalog;
 mod cluster;
+mod downstream;
 mod health;
 mod migrations;
 mod options;

@@ -8,6 +8,8 @@ pub mod authorization_cookie;
 pub mod config_data;
 pub mod cookie;
 pub mod revision_id_list;
+#[cfg(test)]
+mod tests;
 pub mod update_data;
 
 pub use auth_config::{AuthPlugIn, GetAuthConfig, GetAuthConfigReply};
