@@ -16,4 +16,5 @@ mod sample;
 mod schema;
 mod serve;
 mod signin;
+mod sync;
 mod updates_page;

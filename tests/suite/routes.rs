@@ -102,6 +102,13 @@ const RULES: &[(&str, &str, &str, Least)] = &[
         "/options/synchronization/advanced/choice",
         Least::Role(Role::Administrator),
     ),
+    ("GET", "/synchronizations?<before>", "/synchronizations", Least::Role(Role::Reporter)),
+    ("GET", "/synchronizations/<id>?<joined>", "/synchronizations/1", Least::Role(Role::Reporter)),
+    ("GET", "/synchronizations/<id>/progress", "/synchronizations/1/progress", Least::Role(Role::Reporter)),
+    ("GET", "/synchronizations/<id>/events", "/synchronizations/9999/events", Least::Role(Role::Reporter)),
+    ("POST", "/synchronizations", "/synchronizations", Least::Role(Role::Operator)),
+    ("POST", "/synchronizations/<id>/stop", "/synchronizations/1/stop", Least::Role(Role::Operator)),
+    ("GET", "/synchronize", "/synchronize", Least::Role(Role::Reporter)),
     // Signing out comes last, because it ends the session that the others use.
     ("POST", "/logout", "/logout", Least::Role(Role::Reporter)),
 ];

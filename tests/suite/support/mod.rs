@@ -5,8 +5,10 @@
 mod app;
 mod browser;
 mod database;
+pub mod documents;
 mod page;
 mod server;
+pub mod upstream;
 mod visitor;
 
 #[allow(unused_imports)]

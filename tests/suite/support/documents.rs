@@ -1,0 +1,136 @@
+//! Small update documents, made by hand so that tests know every fact in them.
+
+use uuid::Uuid;
+use weir::protocol::ids::RevisionKey;
+use weir::protocol::server_sync::UpdateBlob;
+
+/// One revision of a scripted catalogue.
+#[derive(Debug, Clone)]
+pub struct Doc {
+    pub key: RevisionKey,
+    kind: &'static str,
+    /// `ProductFamily`, `Product`, `UpdateClassification`, or empty.
+    category_type: &'static str,
+    pub title: String,
+    pub products: Vec<Uuid>,
+    pub classifications: Vec<Uuid>,
+    expired: bool,
+    /// In place of the document.
+    text: Option<String>,
+}
+
+pub const FAMILY: Uuid = Uuid::from_u128(0xf1);
+pub const PRODUCT: Uuid = Uuid::from_u128(0xd1);
+pub const OTHER_PRODUCT: Uuid = Uuid::from_u128(0xd2);
+/// The real id of Security Updates.
+pub const SECURITY: Uuid = Uuid::from_u128(0x0fa1_201d_4330_4fa8_8ae9_b877_473b_6441);
+
+/// A family of two products, and a classification.
+pub fn categories() -> Vec<Doc> {
+    vec![
+        Doc::category(FAMILY, "ProductFamily", "Example Family", None),
+        Doc::category(PRODUCT, "Product", "Example OS 1", Some(FAMILY)),
+        Doc::category(OTHER_PRODUCT, "Product", "Example OS 2", Some(FAMILY)),
+        Doc::category(SECURITY, "UpdateClassification", "Security Updates", None),
+    ]
+}
+
+/// `count` updates of `product`, numbered from `first`.
+pub fn updates(product: Uuid, first: u128, count: u128) -> Vec<Doc> {
+    (first..first + count).map(|number| Doc::update(product, number, 100)).collect()
+}
+
+impl Doc {
+    pub fn category(id: Uuid, category_type: &'static str, title: &str, parent: Option<Uuid>) -> Self {
+        Self {
+            key: RevisionKey { update_id: id, revision: 1 },
+            kind: "Category",
+            category_type,
+            title: title.to_owned(),
+            products: parent.into_iter().collect(),
+            classifications: Vec::new(),
+            expired: false,
+            text: None,
+        }
+    }
+
+    pub fn update(product: Uuid, number: u128, revision: i32) -> Self {
+        Self {
+            key: RevisionKey { update_id: Uuid::from_u128(0xb000_0000 + number), revision },
+            kind: "Software",
+            category_type: "",
+            title: format!("Example Update {number} (KB{})", 5_000_000 + number),
+            products: vec![product],
+            classifications: vec![SECURITY],
+            expired: false,
+            text: None,
+        }
+    }
+
+    pub fn expired(mut self) -> Self {
+        self.expired = true;
+        self
+    }
+
+    /// Sends this text in place of the document.
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
+        self
+    }
+
+    pub fn is_category(&self) -> bool {
+        self.kind != "Software"
+    }
+
+    /// Odd ones come compressed, as on real servers.
+    pub fn blob(&self) -> UpdateBlob {
+        let text = self.text.clone().unwrap_or_else(|| self.xml());
+        if self.key.update_id.as_u128() % 2 == 1 && self.text.is_none() {
+            UpdateBlob::Compressed(weir::protocol::cabinet::encode_mszip(&text).unwrap())
+        } else {
+            UpdateBlob::Text(text)
+        }
+    }
+
+    fn xml(&self) -> String {
+        let RevisionKey { update_id, revision } = self.key;
+        let Self { kind, title, category_type, .. } = self;
+        let state = if self.expired { "Expired" } else { "Published" };
+        let deployable = if self.is_category() { "false" } else { "true" };
+        let groups: String = self
+            .products
+            .iter()
+            .chain(&self.classifications)
+            .map(|id| {
+                format!(
+                    "<upd:AtLeastOne IsCategory=\"true\"><upd:UpdateIdentity UpdateID=\"{id}\"/></upd:AtLeastOne>"
+                )
+            })
+            .collect();
+        let relations = match groups.as_str() {
+            "" => String::new(),
+            groups => format!(
+                "<upd:Relationships><upd:Prerequisites>{groups}</upd:Prerequisites></upd:Relationships>"
+            ),
+        };
+        let handler = match *category_type {
+            "" => String::new(),
+            kind => format!(
+                "<upd:HandlerSpecificData xsi:type=\"cat:Category\" \
+                 xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><cat:CategoryInformation \
+                 CategoryType=\"{kind}\" ProhibitsSubcategories=\"false\"/></upd:HandlerSpecificData>"
+            ),
+        };
+        format!(
+            "<upd:Update xmlns:upd=\"http://schemas.microsoft.com/msus/2002/12/Update\" \
+             xmlns:cat=\"http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/Category\">\
+             <upd:UpdateIdentity UpdateID=\"{update_id}\" RevisionNumber=\"{revision}\"/>\
+             <upd:Properties DefaultPropertiesLanguage=\"en\" UpdateType=\"{kind}\" \
+             ExplicitlyDeployable=\"{deployable}\" IsPublic=\"true\" PublicationState=\"{state}\" \
+             CreationDate=\"2026-02-10T18:00:00.000Z\"/>\
+             <upd:LocalizedPropertiesCollection><upd:LocalizedProperties><upd:Language>en</upd:Language>\
+             <upd:Title>{title}</upd:Title></upd:LocalizedProperties></upd:LocalizedPropertiesCollection>\
+             {relations}{handler}</upd:Update>"
+        )
+    }
+}

@@ -1,0 +1,405 @@
+//! Synchronizing from a scripted update server, end to end: wire, database, job.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use weir::jobs::{Instance, Worker};
+use weir::protocol::ids::RevisionKey;
+use weir::protocol::soap::Method;
+use weir::secret::SecretKey;
+use weir::settings::{self, Actor, CategoryKind, Selected, SourceKind};
+use weir::sync::runs::{self, Run, RunState, Trigger};
+use weir::sync::{MicrosoftUpdate, SyncContext, Synchronize};
+use weir::upstream::{RetryPolicy, TransportLimits};
+
+use crate::support::TestDatabase;
+use crate::support::documents::{self, Doc, FAMILY, OTHER_PRODUCT, PRODUCT, SECURITY};
+use crate::support::upstream::{Call, Trouble, Upstream};
+
+/// A database with a worker, pointed at a scripted upstream server.
+struct Bench {
+    db: TestDatabase,
+    upstream: Upstream,
+    end: CancellationToken,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let db = TestDatabase::create().await;
+        let upstream = Upstream::start().await;
+        let bench = Self { db, upstream, end: CancellationToken::new() };
+        bench.choose(&[(PRODUCT, false)]).await;
+        bench.work().await;
+        bench
+    }
+
+    /// A worker as a server process has one.
+    async fn work(&self) {
+        let quick = RetryPolicy { first_wait: Duration::from_millis(5), ..RetryPolicy::default() };
+        let limits = TransportLimits {
+            headers: Duration::from_secs(3),
+            idle: Duration::from_secs(3),
+            ..TransportLimits::default()
+        };
+        let context = SyncContext {
+            pool: self.db.pool().clone(),
+            database: self.db.url().clone(),
+            secret: SecretKey::generate().unwrap(),
+            microsoft: MicrosoftUpdate { url: "https://127.0.0.1:1/".parse().unwrap(), ca: None },
+            host_name: "bench".to_owned(),
+            limits,
+            retry: RetryPolicy { attempts_max: 2, ..quick },
+        };
+        let instance = Instance::register(self.db.url().clone(), "bench").await.unwrap();
+        let worker = Worker::new(self.db.pool().clone(), Arc::new(instance));
+        tokio::spawn(worker.with::<Synchronize>(Arc::new(context)).run(self.end.clone()));
+    }
+
+    /// Saves the upstream server as source, these products (and all below?), and one classification.
+    async fn choose(&self, products: &[(Uuid, bool)]) {
+        let mut conn = self.db.conn().await;
+        let mut options = settings::load(&mut conn).await.unwrap();
+        options.source.kind = SourceKind::Upstream;
+        options.source.server = "127.0.0.1".to_owned();
+        options.source.port = self.upstream.port();
+        options.source.ssl = false;
+        let product = |&(category_id, with_descendants): &(Uuid, bool)| Selected {
+            category_id,
+            kind: CategoryKind::Product,
+            with_descendants,
+        };
+        options.selections = products.iter().map(product).collect();
+        options.selections.push(Selected {
+            category_id: SECURITY,
+            kind: CategoryKind::Classification,
+            with_descendants: false,
+        });
+        options.selections.sort();
+        let actor = Actor {
+            name: "test".to_owned(),
+            account_id: None,
+            peer: String::new(),
+            request_id: String::new(),
+        };
+        let version = options.version;
+        settings::save(&mut conn, version, &options, &actor).await.unwrap();
+    }
+
+    async fn request(&self) -> runs::Requested {
+        runs::request(&mut *self.db.conn().await, Trigger::Manual, "test").await.unwrap()
+    }
+
+    async fn ended(&self, run_id: i64) -> Run {
+        for _ in 0..600 {
+            let run = runs::get(&mut *self.db.conn().await, run_id).await.unwrap().unwrap();
+            if !run.state().is_active() {
+                return run;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("run {run_id} did not end");
+    }
+
+    async fn synchronize(&self) -> Run {
+        let requested = self.request().await;
+        self.ended(requested.run_id).await
+    }
+
+    /// Runs once and wants success.
+    async fn succeed(&self) -> Run {
+        let run = self.synchronize().await;
+        assert_eq!(run.state(), RunState::Succeeded, "{:?} {:?}", run.error(), run.notices());
+        run
+    }
+
+    /// Every visible revision.
+    async fn stored(&self) -> BTreeSet<RevisionKey> {
+        let rows = self.db.client().await;
+        let rows = rows
+            .query(
+                "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
+                 WHERE r.published",
+                &[],
+            )
+            .await
+            .unwrap();
+        rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
+    }
+}
+
+fn asked(calls: &[Call]) -> BTreeMap<RevisionKey, usize> {
+    let mut counts = BTreeMap::new();
+    for key in calls.iter().flat_map(|call| &call.ids) {
+        *counts.entry(*key).or_default() += 1;
+    }
+    counts
+}
+
+fn counts(run: &Run) -> (i64, i64, i64) {
+    (run.new, run.revised, run.expired)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_run_brings_exactly_what_changed_and_the_third_nothing() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 1_000));
+    let first = bench.succeed().await;
+    assert_eq!(counts(&first), (1_000, 0, 0));
+    assert_eq!(first.revisions, 1_004);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+    // Short answers are asked again for the rest only, so the first answer of each key is in the count.
+    bench.upstream.limits(100, 100);
+    bench.upstream.take_calls();
+
+    bench.upstream.publish(documents::updates(PRODUCT, 1_000, 25));
+    bench.upstream.publish((0..10).map(|number| Doc::update(PRODUCT, number, 101)));
+    bench.upstream.publish((10..15).map(|number| Doc::update(PRODUCT, number, 101).expired()));
+    let second = bench.succeed().await;
+    assert_eq!(counts(&second), (25, 10, 5));
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+    let calls = bench.upstream.take_calls();
+    let asked = asked(&calls);
+    assert_eq!(asked.len(), 40);
+    assert!(asked.values().all(|times| *times == 1), "a document was asked for twice");
+    let filters: Vec<_> = calls.iter().filter_map(|call| call.filter.as_ref()).collect();
+    assert!(filters.iter().all(|filter| filter.anchor.is_some()));
+    let entries = filters.iter().flat_map(|filter| filter.categories.iter().chain(&filter.classifications));
+    assert!(entries.clone().count() == 2 && entries.clone().all(|entry| entry.delta));
+
+    let third = bench.succeed().await;
+    assert_eq!((counts(&third), third.revisions), ((0, 0, 0), 0));
+    let calls = bench.upstream.take_calls();
+    assert!(calls.iter().all(|call| call.method != Method::GetUpdateData));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newly_ticked_product_brings_its_back_catalogue() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 20));
+    bench.upstream.publish(documents::updates(OTHER_PRODUCT, 100, 15));
+    assert_eq!(bench.succeed().await.new, 20);
+    bench.upstream.take_calls();
+    bench.choose(&[(PRODUCT, false), (OTHER_PRODUCT, false)]).await;
+    assert_eq!(bench.succeed().await.new, 15);
+    let calls = bench.upstream.take_calls();
+    let lists: Vec<_> =
+        calls.iter().filter_map(|call| call.filter.as_ref()).filter(|f| !f.get_config).collect();
+    assert_eq!(lists.len(), 2);
+    assert!(lists[0].anchor.is_some() && lists[0].categories[0].id == PRODUCT);
+    assert!(lists[1].anchor.is_none() && lists[1].categories[0].id == OTHER_PRODUCT);
+    assert_eq!(asked(&calls).len(), 15);
+    // Both are incremental from here on; unticking fetches nothing and keeps what is there.
+    bench.choose(&[(OTHER_PRODUCT, false)]).await;
+    bench.upstream.publish(documents::updates(PRODUCT, 50, 1));
+    bench.upstream.publish(documents::updates(OTHER_PRODUCT, 150, 2));
+    assert_eq!(bench.succeed().await.new, 2);
+    assert_eq!(bench.stored().await.len(), 4 + 20 + 15 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_under_a_ticked_family_comes_in_the_run_that_discovers_it() {
+    let bench = Bench::start().await;
+    bench.choose(&[(FAMILY, true)]).await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 3));
+    assert_eq!(bench.succeed().await.new, 3);
+    let late = Uuid::from_u128(0xd9);
+    bench.upstream.publish([Doc::category(late, "Product", "Example OS 9", Some(FAMILY))]);
+    bench.upstream.publish(documents::updates(late, 200, 4));
+    assert_eq!(bench.succeed().await.new, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_expansion_ends_the_run_with_a_sentence() {
+    let bench = Bench::start().await;
+    bench.choose(&[(Uuid::from_u128(0x77), true)]).await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 3));
+    let run = bench.synchronize().await;
+    assert_eq!(run.state(), RunState::Failed);
+    assert!(run.error().unwrap().message.starts_with("No product is selected"));
+    let lists = bench.upstream.take_calls();
+    assert!(lists.iter().filter_map(|call| call.filter.as_ref()).all(|filter| filter.get_config));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_trouble_gives_a_message_and_the_next_run_works() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 5));
+    let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><x>&b;</x>";
+    let troubles = [
+        (Method::GetAuthConfig, Trouble::Html(200, "Router setup"), "HTTP", "Router setup"),
+        (Method::GetAuthConfig, Trouble::Html(404, "Not here"), "HTTP", "404"),
+        (Method::GetAuthConfig, Trouble::Redirect("http://elsewhere.example/"), "HTTP", "elsewhere.example"),
+        (Method::GetCookie, Trouble::Fault("IncompatibleProtocolVersion"), "SOAP", "1.20"),
+        (Method::GetConfigData, Trouble::Fault("InvalidCookie"), "cookie", "rejecting the cookie"),
+        (Method::GetConfigData, Trouble::Fault("InvalidParameters"), "SOAP", "InvalidParameters"),
+        (Method::GetRevisionIdList, Trouble::Fault("ServerBusy"), "SOAP", "busy"),
+        (Method::GetRevisionIdList, Trouble::Fault("InternalServerError"), "SOAP", "InternalServerError"),
+        (Method::GetRevisionIdList, Trouble::Fault("SomethingElse"), "SOAP", "SomethingElse"),
+        (Method::GetRevisionIdList, Trouble::Xml(bomb), "SOAP", "document type"),
+        (Method::GetRevisionIdList, Trouble::Xml("no xml at all"), "SOAP", "GetRevisionIdList"),
+        (Method::GetRevisionIdList, Trouble::Cut(10), "HTTP", "cut off"),
+        (Method::GetUpdateData, Trouble::Html(503, "Busy"), "HTTP", "503"),
+        (Method::GetUpdateData, Trouble::Fault("InvalidParameters"), "SOAP", "GetUpdateData"),
+    ];
+    for (method, trouble, hop, words) in troubles {
+        bench.upstream.trouble(method, 1_000, trouble.clone());
+        let run = bench.synchronize().await;
+        let error = run.error().unwrap_or_else(|| panic!("{method:?} {trouble:?}: {:?}", run.state()));
+        assert_eq!(run.state(), RunState::Failed, "{method:?} {trouble:?}");
+        assert_eq!(error.hop, hop, "{method:?} {trouble:?}: {error:?}");
+        assert!(error.message.contains(words), "{method:?} {trouble:?}: {error:?}");
+        assert!(!error.advice.is_empty() && !error.kept.is_empty() && !error.next.is_empty());
+        bench.upstream.no_more_trouble();
+    }
+    assert_eq!(bench.succeed().await.new, 5);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r027_a_refused_cookie_is_renewed_and_the_same_call_repeated() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 250));
+    bench.upstream.trouble(Method::GetUpdateData, 2, Trouble::Fault("InvalidCookie"));
+    bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::Fault("InvalidCookie"));
+    assert_eq!(bench.succeed().await.new, 250);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r026_a_refused_anchor_leads_to_a_full_listing_and_a_notice() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 10));
+    bench.succeed().await;
+    bench.upstream.publish(documents::updates(PRODUCT, 10, 2));
+    bench.upstream.take_calls();
+    bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::Fault("InvalidParameters"));
+    let run = bench.succeed().await;
+    assert_eq!(run.new, 2);
+    assert_eq!(run.notices().len(), 1);
+    assert_eq!(asked(&bench.upstream.take_calls()).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r032_a_replaced_server_is_listed_again_without_duplicates() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 10));
+    bench.succeed().await;
+    bench.upstream.take_calls();
+    bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::Fault("ServerChanged"));
+    let run = bench.succeed().await;
+    assert_eq!((run.new, run.notices().len()), (0, 1));
+    let calls = bench.upstream.take_calls();
+    let last = calls.iter().filter_map(|call| call.filter.as_ref()).next_back().unwrap();
+    assert!(last.anchor.is_none());
+    assert!(asked(&calls).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p25_one_dead_revision_does_not_stop_the_others_and_is_asked_for_first_next_time() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 150));
+    let dead = Doc::update(PRODUCT, 42, 100).key;
+    bench.upstream.lose(dead);
+    let bad = Doc::update(PRODUCT, 500, 100).with_text("<upd:Update>");
+    let forged = Doc::update(PRODUCT, 502, 100).with_text(&match Doc::update(PRODUCT, 600, 100).blob() {
+        weir::protocol::server_sync::UpdateBlob::Text(text) => text,
+        other => panic!("{other:?}"),
+    });
+    bench.upstream.publish([bad.clone(), forged.clone()]);
+    let run = bench.synchronize().await;
+    assert_eq!(run.state(), RunState::SucceededWithProblems, "{:?}", run.error());
+    assert_eq!((run.new, run.failed), (149, 3));
+    bench.upstream.take_calls();
+    let again = bench.synchronize().await;
+    assert_eq!(again.state(), RunState::SucceededWithProblems);
+    let asked: BTreeSet<_> = asked(&bench.upstream.take_calls()).into_keys().collect();
+    assert_eq!(asked, [dead, bad.key, forged.key].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r041_answers_without_progress_end_with_the_ids_owed() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 4));
+    bench.succeed().await;
+    bench.upstream.publish(documents::updates(PRODUCT, 10, 6));
+    bench.upstream.trouble(Method::GetUpdateData, 1_000, Trouble::Nothing);
+    let run = bench.synchronize().await;
+    assert_eq!((run.state(), run.failed), (RunState::SucceededWithProblems, 6));
+    bench.upstream.no_more_trouble();
+    assert_eq!(bench.succeed().await.new, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r048_a_batch_of_one_completes() {
+    let bench = Bench::start().await;
+    bench.upstream.limits(1, 1);
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
+    assert_eq!(bench.succeed().await.new, 30);
+    let calls = bench.upstream.take_calls();
+    assert!(calls.iter().all(|call| call.ids.len() <= 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r149_many_requests_at_once_are_one_run() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 10));
+    bench.upstream.delay(Duration::from_millis(300));
+    let requests = futures_util::future::join_all((0..20).map(|_| bench.request())).await;
+    let ids: BTreeSet<i64> = requests.iter().map(|one| one.run_id).collect();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(requests.iter().filter(|one| !one.joined).count(), 1);
+    assert!(requests.iter().all(|one| one.started_by == "test"));
+    let run = bench.ended(requests[0].run_id).await;
+    assert_eq!(run.state(), RunState::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_run_ends_within_two_seconds_and_the_next_goes_on() {
+    let bench = Bench::start().await;
+    bench.upstream.limits(10, 10);
+    bench.upstream.delay(Duration::from_millis(200));
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 400));
+    let run_id = bench.request().await.run_id;
+    loop {
+        let run = runs::get(&mut *bench.db.conn().await, run_id).await.unwrap().unwrap();
+        assert!(run.state().is_active());
+        if run.revisions >= 40 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(runs::stop(&mut *bench.db.conn().await, run_id, "test").await.unwrap());
+    let asked_at = std::time::Instant::now();
+    let run = bench.ended(run_id).await;
+    assert!(asked_at.elapsed() < Duration::from_secs(2));
+    assert_eq!(run.state(), RunState::Canceled);
+    assert_eq!(run.error().unwrap().code, "UserCanceled");
+    assert!(!runs::stop(&mut *bench.db.conn().await, run_id, "test").await.unwrap());
+    bench.upstream.delay(Duration::ZERO);
+    bench.upstream.take_calls();
+    assert_eq!(bench.succeed().await.new, 400);
+    assert!(asked(&bench.upstream.take_calls()).len() < 400, "what was stored was fetched again");
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
