@@ -275,6 +275,15 @@ pub async fn get(conn: &mut AsyncPgConnection, run_id: i64) -> Result<Option<Run
     Ok(sync_runs::table.find(run_id).select(Run::as_select()).first(conn).await.optional()?)
 }
 
+/// The run that goes on from an interrupted one.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn successor(conn: &mut AsyncPgConnection, run_id: i64) -> Result<Option<i64>, SyncError> {
+    let query = sync_runs::table.filter(sync_runs::continues.eq(run_id)).select(sync_runs::id);
+    Ok(query.order(sync_runs::id.desc()).first(conn).await.optional()?)
+}
+
 /// Runs, newest first, those below `before` when given; at most `limit`.
 ///
 /// # Errors
