@@ -93,7 +93,14 @@
     if (box) box.focus();
   };
 
+  // The tab tells how far a synchronization is.
+  const tabTitle = () => {
+    const run = document.querySelector("[data-tab-title]");
+    if (run) document.title = `${run.dataset.tabTitle} · Weir`;
+  };
+
   const refresh = (root) => {
+    tabTitle();
     follow(document);
     bars(root);
     dialogs(root);

@@ -1,7 +1,8 @@
 //! Home: what needs a person first, and how the last synchronization went.
 
 use super::shell::Shell;
-use super::{PageError, Reply, Reporter};
+use super::synchronizations::StatusBox;
+use super::{Db, PageError, Reply, Reporter};
 use askama::Template;
 use rocket::{Route, get, routes};
 
@@ -13,9 +14,11 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "home.html")]
 struct HomePage {
     shell: Shell,
+    status: StatusBox,
 }
 
 #[get("/")]
-fn show_home(reporter: Reporter) -> Result<Reply, PageError> {
-    Reply::ok(&HomePage { shell: reporter.shell })
+async fn show_home(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> {
+    let status = StatusBox::load(&mut db.0).await?;
+    Reply::ok(&HomePage { shell: reporter.shell, status })
 }

@@ -12,11 +12,14 @@ pub mod guards;
 mod headers;
 mod home;
 mod login;
+pub mod moment;
 pub mod options;
 mod options_index;
 mod page;
 mod setup;
 pub mod shell;
+pub mod synchronizations;
+mod synchronize;
 mod theme;
 mod updates;
 mod words;
@@ -59,6 +62,8 @@ pub fn routes() -> Vec<Route> {
         options::routes(),
         options_index::routes(),
         setup::routes(),
+        synchronizations::routes(),
+        synchronize::routes(),
         theme::routes(),
         updates::routes(),
     ]

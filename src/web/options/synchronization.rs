@@ -22,6 +22,7 @@ use crate::settings::drafts::{self, Draft};
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
 use crate::settings::{self, FieldErrors, Panel, Proxy, SettingsError, SyncOptions, changes};
+use crate::web::synchronizations::StatusBox;
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell};
 
 const ADDRESS: &str = "/options/synchronization";
@@ -79,7 +80,8 @@ async fn show_options(
         view.version = version;
     }
     view.notice = take_notice(cookies);
-    Reply::ok(&OptionsPage { shell: reporter.shell, view })
+    let status = StatusBox::load(&mut db.0).await?;
+    Reply::ok(&OptionsPage { shell: reporter.shell, status, view })
 }
 
 #[post("/options/synchronization", data = "<fields>")]
@@ -119,7 +121,8 @@ async fn save_options(
             let view = View::new(&in_force, &sent.typed, &scene.tree, true)
                 .with_draft(sent.draft, broken_up)
                 .with_clash(&in_force, &wanted, &scene.tree);
-            Reply::with(Status::Conflict, &OptionsPage { shell: admin.shell, view })
+            let status = StatusBox::load(&mut db.0).await?;
+            Reply::with(Status::Conflict, &OptionsPage { shell: admin.shell, status, view })
         }
         Err(other) => Err(page_error(other)),
     }
@@ -178,7 +181,8 @@ async fn refuse(
         .with_errors(errors, &sent.faults);
     view.version = sent.version;
     view.dirty = true;
-    Reply::refused(&OptionsPage { shell, view })
+    let status = StatusBox::load(conn).await?;
+    Reply::refused(&OptionsPage { shell, status, view })
 }
 
 /// The panels by their number on the page, so that the cookie carries no text.

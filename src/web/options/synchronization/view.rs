@@ -15,6 +15,7 @@ use crate::settings::{
     CategoryKind, FieldErrors, FileStore, Key, Languages, Panel, Selected, SourceKind, SyncOptions,
 };
 use crate::web::form::Choice;
+use crate::web::synchronizations::StatusBox;
 use crate::web::{Field, Shell};
 
 /// The whole page.
@@ -22,6 +23,7 @@ use crate::web::{Field, Shell};
 #[template(path = "options/synchronization.html")]
 pub struct OptionsPage {
     pub shell: Shell,
+    pub status: StatusBox,
     pub view: View,
 }
 

@@ -1,0 +1,41 @@
+//! The **Synchronization Status** box, on Home and on the options page.
+
+use chrono::Utc;
+use diesel_async::AsyncPgConnection;
+
+use super::{RunView, options};
+use crate::settings::ScheduleMode;
+use crate::sync::{runs, schedule};
+use crate::web::PageError;
+use crate::web::moment::Moment;
+
+/// Four labelled values, as on the original page. Templates that include the box carry it as the field `status`.
+#[derive(Debug, Clone)]
+pub struct StatusBox {
+    /// The run that ended last; `None`: never.
+    pub last: Option<RunView>,
+    /// The run that is at work.
+    pub active: Option<RunView>,
+    /// The next planned run; `None` when synchronizing manually.
+    pub next: Option<Moment>,
+}
+
+impl StatusBox {
+    /// The state of things now.
+    ///
+    /// # Errors
+    /// [`PageError`] when the database fails.
+    pub async fn load(conn: &mut AsyncPgConnection) -> Result<Self, PageError> {
+        let options = options(conn).await?;
+        let (zone, now) = (options.schedule.time_zone, Utc::now());
+        let next = match options.schedule.mode {
+            ScheduleMode::Manual => None,
+            ScheduleMode::Daily => schedule::next_due(conn).await?,
+        };
+        Ok(Self {
+            last: runs::last_finished(conn).await?.map(|run| RunView::new(&run, zone, now)),
+            active: runs::active(conn).await?.map(|run| RunView::new(&run, zone, now)),
+            next: next.map(|at| Moment::new(at, zone)),
+        })
+    }
+}
