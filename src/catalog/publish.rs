@@ -198,19 +198,19 @@ UPDATE revisions r SET published = true FROM publishing_revisions n WHERE r.id =
 
 /// An update is superseded while another one that names it is current and not expired.
 const MARK_SUPERSEDED: &str = "
-UPDATE updates u SET superseded = now_is.superseded
-FROM (
-    SELECT t.update_row, EXISTS (
-        SELECT FROM relations r
-        JOIN updates newer ON newer.revision_row = r.revision_row
-        WHERE r.target_row = t.update_row AND r.kind = 2
-          AND NOT newer.expired AND newer.update_row <> t.update_row) AS superseded
-    FROM (
-        SELECT update_row FROM publishing
-        UNION
-        SELECT r.target_row FROM publishing p
-        CROSS JOIN LATERAL (VALUES (p.revision_row), (p.old_revision_row)) edition (revision_row)
-        JOIN relations r ON r.revision_row = edition.revision_row AND r.kind = 2
-    ) t
-) now_is
-WHERE u.update_row = now_is.update_row AND u.superseded <> now_is.superseded";
+WITH touched AS (
+    SELECT update_row FROM publishing
+    UNION
+    SELECT r.target_row FROM publishing p
+    CROSS JOIN LATERAL (VALUES (p.revision_row), (p.old_revision_row)) edition (revision_row)
+    JOIN relations r ON r.revision_row = edition.revision_row AND r.kind = 2
+), replaced AS (
+    SELECT DISTINCT r.target_row
+    FROM touched t
+    JOIN relations r ON r.target_row = t.update_row AND r.kind = 2
+    JOIN updates newer ON newer.revision_row = r.revision_row
+    WHERE NOT newer.expired AND newer.update_row <> r.target_row
+)
+UPDATE updates u SET superseded = r.target_row IS NOT NULL
+FROM touched t LEFT JOIN replaced r ON r.target_row = t.update_row
+WHERE u.update_row = t.update_row AND u.superseded <> (r.target_row IS NOT NULL)";
