@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use rocket::http::{Header, Method, Status};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{self, Responder, Response};
-use rocket::{Route, State, get, routes};
+use rocket::{Route, State, get, head, routes};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeek, AsyncSeekExt as _, ReadBuf, Take};
 
@@ -21,7 +21,7 @@ use crate::protocol::ids::Sha1Digest;
 const EXTENSION_LEN_MAX: usize = 16;
 
 pub fn routes() -> Vec<Route> {
-    routes![show_file]
+    routes![show_file, describe_file]
 }
 
 /// The headers that decide what of a file is sent.
@@ -52,6 +52,10 @@ async fn show_file(
     name: &str,
     conditions: Conditions,
 ) -> Result<Sent, Status> {
+    send(services, folder, name, conditions).await
+}
+
+async fn send(services: &Services, folder: &str, name: &str, conditions: Conditions) -> Result<Sent, Status> {
     let (path, digest) = locate(&services.content_dir, folder, name)?;
     let mut file = match File::open(&path).await {
         Ok(file) => file,
@@ -87,6 +91,18 @@ async fn show_file(
     };
     file.seek(SeekFrom::Start(start)).await.map_err(|_| Status::InternalServerError)?;
     Ok(Sent { part: Some((file, start, len)), status, size, etag, modified })
+}
+
+/// The same without the bytes. A route of its own, because Rocket would make the request a GET, and then
+/// its range would count.
+#[head("/content/<folder>/<name>")]
+async fn describe_file(
+    services: &State<Services>,
+    folder: &str,
+    name: &str,
+    conditions: Conditions,
+) -> Result<Sent, Status> {
+    send(services, folder, name, conditions).await
 }
 
 /// The path of a content name: folder and digest are read and written anew, so nothing of the
