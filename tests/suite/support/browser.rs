@@ -99,6 +99,15 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Replaces what a field holds, in the panel with this heading.
+    pub async fn fill_in(&self, panel: &str, label: &str, text: &str) {
+        let panel = format!("//fieldset[legend[normalize-space(.)={}]]", quote(panel));
+        let field =
+            self.first_visible(&fields(&panel, label), &format!("a field {label:?} in that panel")).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
     /// Ticks a box or takes a choice; one that is taken already stays.
     pub async fn check(&self, label: &str) {
         self.set_checked(label, true).await;
@@ -208,21 +217,15 @@ impl Browser {
 
     /// The visible field that carries a label: by `for`, inside it, or by `aria-label`.
     async fn labelled(&self, label: &str) -> Element {
-        let quoted = quote(label);
-        let is_field = "self::input[not(@type='hidden')] or self::select or self::textarea";
-        let exact = format!("//label[normalize-space(.)={quoted}]");
-        let starts = format!("//label[starts-with(normalize-space(.), {quoted})]");
-        let mut paths = Vec::new();
-        for found in [&exact, &starts] {
-            paths.push(format!("//*[{is_field}][@id={found}/@for]"));
-            paths.push(format!("{found}//*[{is_field}]"));
-        }
-        paths.insert(2, format!("//*[{is_field}][@aria-label={quoted}]"));
-        self.first_visible(&paths, &format!("a field {label:?}")).await
+        self.first_visible(&fields("", label), &format!("a field {label:?}")).await
     }
 
     async fn click_first(&self, path: &str, what: &str) {
-        self.first_visible(&[path.to_owned()], what).await.click().await.unwrap();
+        let element = self.first_visible(&[path.to_owned()], what).await;
+        // To the middle, as a person would: a bar stays over the top of the page.
+        let into_view = "arguments[0].scrollIntoView({ block: 'center' })";
+        self.client.execute(into_view, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
+        element.click().await.unwrap();
     }
 
     async fn first_visible(&self, paths: &[String], what: &str) -> Element {
@@ -323,6 +326,21 @@ impl Drop for Driver {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
     }
+}
+
+/// Where a field with a label may stand below `within`: the exact label first, then one that begins so.
+fn fields(within: &str, label: &str) -> Vec<String> {
+    let quoted = quote(label);
+    let is_field = "self::input[not(@type='hidden')] or self::select or self::textarea";
+    let mut paths = Vec::new();
+    for says in [format!("normalize-space(.)={quoted}"), format!("starts-with(normalize-space(.), {quoted})")]
+    {
+        let found = format!("{within}//label[{says}]");
+        paths.push(format!("{within}//*[{is_field}][@id={found}/@for]"));
+        paths.push(format!("{found}//*[{is_field}]"));
+    }
+    paths.insert(2, format!("{within}//*[{is_field}][@aria-label={quoted}]"));
+    paths
 }
 
 /// A string in XPath 1.0, which has no escapes.
