@@ -1,10 +1,11 @@
 # make run   installs what is missing, builds, and starts a server to try out
 # make test  installs what is missing and runs every test, browser tests included
+# make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
 # Only a Rust toolchain must be there; the rest comes from Debian's packages.
 
-.PHONY: run test lint tools-run tools-test
+.PHONY: run test lint screenshots tools-run tools-test
 
 run: tools-run
 	cargo run --quiet -- demo
@@ -16,6 +17,9 @@ lint: tools-run
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	.ci/lint-templates
+
+screenshots: tools-test
+	WEIR_SCREENSHOTS=$(CURDIR)/screenshots cargo test --test suite browser
 
 tools-run:
 	@.ci/install cc=build-essential postgres=postgresql

@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod browser_pages;
 mod browser_path;
 mod catalog;
 mod cluster;
