@@ -34,7 +34,7 @@ fn change(key: Key, before: &SyncOptions, after: &SyncOptions) -> Option<Change>
         Key::Products => (ticks(before), ticks(after)),
         _ => (key.value(before), key.value(after)),
     };
-    (old != new).then(|| Change { key, before: old, after: new })
+    (old != new).then_some(Change { key, before: old, after: new })
 }
 
 fn ticks(options: &SyncOptions) -> Value {

@@ -57,6 +57,9 @@ impl SourceRow {
     }
 }
 
+/// The anchors of a source as stored: configuration, categories, updates.
+type StoredAnchors = (Option<String>, Option<String>, Option<String>);
+
 /// The row of a source, made when it is new; and the stable id of this server.
 pub(super) async fn open(
     conn: &mut AsyncPgConnection,
@@ -66,26 +69,25 @@ pub(super) async fn open(
     let is_owing = sql::<Bool>("EXISTS (SELECT FROM owed_revisions o WHERE o.source_id = sources.id)");
     let server_id = sql::<SqlUuid>("(SELECT server_id FROM server_identity)");
     let anchors = (dsl::config_anchor, dsl::category_anchor, dsl::update_anchor);
-    let row: (i64, (Option<String>, Option<String>, Option<String>), _, bool, Uuid) =
-        diesel::insert_into(sources::table)
-            .values((
-                dsl::kind.eq(identity.kind),
-                dsl::host.eq(&identity.host),
-                dsl::port.eq(identity.port),
-                dsl::ssl.eq(identity.ssl),
-            ))
-            .on_conflict((dsl::kind, dsl::host, dsl::port, dsl::ssl))
-            .do_update()
-            .set(dsl::kind.eq(identity.kind))
-            .returning((
-                dsl::id,
-                anchors,
-                (dsl::products, dsl::classifications, dsl::languages, dsl::facts),
-                is_owing,
-                server_id,
-            ))
-            .get_result(conn)
-            .await?;
+    let row: (i64, StoredAnchors, _, bool, Uuid) = diesel::insert_into(sources::table)
+        .values((
+            dsl::kind.eq(identity.kind),
+            dsl::host.eq(&identity.host),
+            dsl::port.eq(identity.port),
+            dsl::ssl.eq(identity.ssl),
+        ))
+        .on_conflict((dsl::kind, dsl::host, dsl::port, dsl::ssl))
+        .do_update()
+        .set(dsl::kind.eq(identity.kind))
+        .returning((
+            dsl::id,
+            anchors,
+            (dsl::products, dsl::classifications, dsl::languages, dsl::facts),
+            is_owing,
+            server_id,
+        ))
+        .get_result(conn)
+        .await?;
     let (id, (config_anchor, category_anchor, update_anchor), obtained_with, is_owing, server_id) = row;
     let (products, classifications, languages, facts) = obtained_with;
     let source = SourceRow {

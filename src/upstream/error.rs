@@ -214,9 +214,7 @@ impl UpstreamError {
             | Self::TimedOut { .. }
             | Self::TooSlow { .. } => Some(None),
             Self::Busy { retry_after, .. } => Some(*retry_after),
-            Self::Status { status, retry_after, .. } if matches!(status, 429 | 502..=504) => {
-                Some(*retry_after)
-            }
+            Self::Status { status: 429 | 502..=504, retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }

@@ -104,12 +104,7 @@ struct ErrorPage<'a> {
 }
 
 /// Draws an error in the frame, or as a fragment that goes into the main part of the page.
-fn show<'r>(
-    request: &'r Request<'_>,
-    status: Status,
-    text: &str,
-    incident: &str,
-) -> response::Result<'static> {
+fn show(request: &Request<'_>, status: Status, text: &str, incident: &str) -> response::Result<'static> {
     let shell = Shell::of(request, shell::session_state_if_known(request));
     let page = ErrorPage { shell, heading: heading(status), text, incident };
     let wants = Wants::of(request);

@@ -35,33 +35,16 @@ pub fn span(length: TimeDelta) -> String {
     }
 }
 
-/// A number with commas between thousands.
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if number < 0 { format!("-{text}") } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_spans_and_numbers_read_well() {
+    fn times_and_spans_read_well() {
         let at = DateTime::parse_from_rfc3339("2026-11-21T19:00:00Z").unwrap().to_utc();
         assert_eq!(Moment::new(at, Tz::Asia__Taipei).shown, "22 Nov 2026, 03:00 Asia/Taipei");
         assert_eq!(span(TimeDelta::seconds(-4)), "0 s");
         assert_eq!(span(TimeDelta::seconds(238)), "3 min 58 s");
         assert_eq!(span(TimeDelta::seconds(7_512)), "2 h 5 min");
-        assert_eq!(
-            [grouped(0), grouped(999), grouped(1_204), grouped(-12_345_678)],
-            ["0", "999", "1,204", "-12,345,678"]
-        );
     }
 }

@@ -121,7 +121,7 @@ fn unpack(cabinet: &[u8], header: &Header, limit: usize) -> Result<Vec<u8>, Cabi
 
 /// UTF-16LE with or without byte order mark.
 fn utf16_text(bytes: &[u8]) -> Result<String, CabinetError> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return Err(CabinetError::NotUtf16);
     }
     let bytes = bytes.strip_prefix(&[0xff, 0xfe]).unwrap_or(bytes);

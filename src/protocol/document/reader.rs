@@ -68,7 +68,7 @@ impl Attributes<'_> {
             }
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(|error| xml_error(error.into(), self.position))?;
+                .map_err(|error| xml_error(error, self.position))?;
             return no_nul(value).map(|value| Some(value.into_owned()));
         }
         Ok(None)

@@ -152,7 +152,7 @@ fn write_delta(writer: &mut Writer, name: &str, id: impl std::fmt::Display, delt
 }
 
 fn read_ids(reader: &mut Reader<'_>, field: &'static str) -> Result<Vec<IdAndDelta>, ProtocolError> {
-    let list = read_deltas(reader, "IdAndDelta", field, |text| parse_guid(text))?;
+    let list = read_deltas(reader, "IdAndDelta", field, parse_guid)?;
     Ok(list.into_iter().map(|(id, delta)| IdAndDelta { id, delta }).collect())
 }
 

@@ -5,7 +5,8 @@ use chrono_tz::Tz;
 
 use crate::sync::RunError;
 use crate::sync::runs::{Run, RunState};
-use crate::web::moment::{Moment, grouped, span};
+use crate::web::moment::{Moment, span};
+use crate::web::words::grouped;
 
 /// The words of a run, ready to print.
 #[derive(Debug, Clone)]
