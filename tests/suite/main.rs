@@ -7,6 +7,7 @@ mod browser_pages;
 mod browser_path;
 mod catalog;
 mod cluster;
+mod demo;
 mod downstream;
 mod health;
 mod migrations;

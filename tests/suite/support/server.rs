@@ -64,14 +64,14 @@ fn start() -> PathBuf {
     let log = std::fs::File::create(folder.join("server.log")).unwrap();
     let server =
         server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("postgres runs");
-    keep(&server, &folder);
+    keep(server, &folder);
     wait_until_ready(&data);
     make_template(&folder);
     folder
 }
 
 /// Starts the keeper and leaves its standard input open for the life of this process.
-fn keep(server: &Child, folder: &Path) {
+fn keep(server: Child, folder: &Path) {
     let keeper = Command::new("sh")
         .args(["-c", KEEPER, "keeper", &server.id().to_string()])
         .arg(folder)
@@ -81,7 +81,8 @@ fn keep(server: &Child, folder: &Path) {
         .stderr(Stdio::null())
         .spawn()
         .expect("sh runs");
-    std::mem::forget(keeper);
+    // Both outlive this function; the keeper ends the server when this process is gone.
+    std::mem::forget((server, keeper));
 }
 
 fn wait_until_ready(data: &Path) {
