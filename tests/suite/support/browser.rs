@@ -267,7 +267,7 @@ fn capabilities(profile: &Path, scripts: Scripts) -> serde_json::Map<String, Val
         "args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-default-apps", "--disable-extensions", "--no-proxy-server", "--lang=en",
+            "--disable-default-apps", "--disable-extensions", "--hide-scrollbars", "--no-proxy-server", "--lang=en",
             format!("--user-data-dir={}", profile.display()),
         ],
     });
