@@ -10,6 +10,7 @@ mod cluster;
 mod demo;
 mod downstream;
 mod health;
+mod kill;
 mod migrations;
 mod options;
 mod options_browser;
