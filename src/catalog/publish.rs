@@ -10,6 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::{CatalogError, membership};
 use crate::db::schema::{publications, revisions};
+use crate::protocol::document::UpdateKind;
 
 /// Key of the transaction lock that serializes publishing ("weir" and a number).
 const PUBLISH_LOCK: i64 = 0x7765_6972_0000_0001;
@@ -57,7 +58,26 @@ pub async fn last_stamp(conn: &mut AsyncPgConnection) -> Result<Option<i64>, Cat
     Ok(publications::table.select(diesel::dsl::max(publications::stamp)).get_result(conn).await?)
 }
 
-/// Publishes every revision that is stored and not visible yet, also those an interrupted run left.
+/// What becomes visible at a commit point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Categories, classifications and detectoids. Updates wait, so that none is seen without its bundle.
+    Configuration,
+    /// All that is stored.
+    Everything,
+}
+
+impl Scope {
+    /// The lowest `revisions.kind` that belongs to it.
+    fn lowest_kind(self) -> i16 {
+        match self {
+            Self::Configuration => UpdateKind::Category.code(),
+            Self::Everything => UpdateKind::Software.code(),
+        }
+    }
+}
+
+/// Publishes every revision of `scope` that is stored and not visible yet, also those an interrupted run left.
 ///
 /// Call it inside a transaction at the default isolation (read committed), together with whatever
 /// must become true at the same moment, such as the anchors. With nothing to publish it takes two
@@ -68,17 +88,20 @@ pub async fn last_stamp(conn: &mut AsyncPgConnection) -> Result<Option<i64>, Cat
 pub async fn publish(
     conn: &mut AsyncPgConnection,
     publication: PublicationId,
+    scope: Scope,
 ) -> Result<PublishCounts, CatalogError> {
     diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
         .bind::<BigInt, _>(PUBLISH_LOCK)
         .execute(conn)
         .await?;
-    let waiting = revisions::table.filter(revisions::published.eq(false));
+    let lowest_kind = scope.lowest_kind();
+    let waiting =
+        revisions::table.filter(revisions::published.eq(false)).filter(revisions::kind.ge(lowest_kind));
     if !diesel::select(diesel::dsl::exists(waiting)).get_result::<bool>(conn).await? {
         return Ok(PublishCounts::default());
     }
     let stamped = take_stamp(conn, publication).await?;
-    conn.batch_execute(PREPARE).await?;
+    conn.batch_execute(&PREPARE.replace("$lowest_kind", &lowest_kind.to_string())).await?;
     let counts = counts(conn).await?;
     let large = counts.changed >= ANALYZE_FROM;
     if large {
@@ -159,7 +182,7 @@ const PREPARE: &str = "
 SET LOCAL work_mem = '64MB';
 DROP TABLE IF EXISTS publishing_revisions, publishing;
 CREATE TEMPORARY TABLE publishing_revisions ON COMMIT DROP AS
-SELECT id FROM revisions WHERE NOT published;
+SELECT id FROM revisions WHERE NOT published AND kind >= $lowest_kind;
 ANALYZE publishing_revisions;
 CREATE TEMPORARY TABLE publishing ON COMMIT DROP AS
 SELECT DISTINCT ON (r.update_row) r.update_row, r.id AS revision_row, r.kind, r.approvable,

@@ -96,7 +96,9 @@ where
     report.files = maker.await.map_err(|_| FillError::Interrupted)??;
     let mut conn = target.pool.get().await?;
     report.published = conn
-        .transaction::<_, CatalogError, _>(async |conn| publish::publish(conn, publication).await)
+        .transaction::<_, CatalogError, _>(async |conn| {
+            publish::publish(conn, publication, publish::Scope::Everything).await
+        })
         .await?;
     Ok(report)
 }

@@ -1,15 +1,13 @@
 //! The points at which a run becomes visible: revisions, anchors, what is owed and the run's figures, all at once.
 
-use diesel::prelude::*;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::fetch::Owed;
 use super::progress::Figures;
 use super::runs::{self, RunState};
 use super::sources::{CategoryPart, UpdatePart};
 use super::{SyncError, sources};
-use crate::catalog::publish::{self, PublicationId, PublishCounts};
-use crate::db::schema::revisions;
+use crate::catalog::publish::{self, PublicationId, PublishCounts, Scope};
 use crate::jobs::Lease;
 use crate::protocol::ids::RevisionKey;
 
@@ -31,20 +29,14 @@ pub(super) struct Ending<'a> {
     pub figures: &'a Figures,
 }
 
-/// Is anything stored and not visible, left by an interrupted run?
-pub(super) async fn has_leftovers(conn: &mut AsyncPgConnection) -> Result<bool, SyncError> {
-    let waiting = revisions::table.filter(revisions::published.eq(false));
-    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
-}
-
-/// Makes the categories visible.
+/// Makes the categories visible; updates that were stored along with them wait for the updates' commit point.
 pub(super) async fn categories(
     conn: &mut AsyncPgConnection,
     commit: &Commit<'_>,
     part: &CategoryPart,
 ) -> Result<PublishCounts, SyncError> {
     conn.transaction(async |conn| {
-        let counts = base(conn, commit).await?;
+        let counts = base(conn, commit, Scope::Configuration).await?;
         sources::save_anchors(conn, commit.source_id, Some(part), None).await?;
         runs::add_counts(conn, commit.run_id, &counts).await?;
         Ok(counts)
@@ -61,7 +53,7 @@ pub(super) async fn updates(
     ending: &Ending<'_>,
 ) -> Result<PublishCounts, SyncError> {
     conn.transaction(async |conn| {
-        let counts = base(conn, commit).await?;
+        let counts = base(conn, commit, Scope::Everything).await?;
         sources::save_anchors(conn, commit.source_id, waiting, Some(part)).await?;
         runs::finish(conn, commit.run_id, ending.state, ending.figures, &counts, None).await?;
         Ok(counts)
@@ -69,13 +61,17 @@ pub(super) async fn updates(
     .await
 }
 
-async fn base(conn: &mut AsyncPgConnection, commit: &Commit<'_>) -> Result<PublishCounts, SyncError> {
+async fn base(
+    conn: &mut AsyncPgConnection,
+    commit: &Commit<'_>,
+    scope: Scope,
+) -> Result<PublishCounts, SyncError> {
     commit.lease.hold(conn).await.map_err(|error| match error {
         crate::jobs::QueueError::LeaseLost { .. } => SyncError::LeaseLost,
         other => other.into(),
     })?;
     let counts = match commit.publication {
-        Some(publication) => publish::publish(conn, publication).await?,
+        Some(publication) => publish::publish(conn, publication, scope).await?,
         None => PublishCounts::default(),
     };
     sources::save_owed(conn, commit.source_id, commit.owed, commit.arrived).await?;

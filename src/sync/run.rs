@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use diesel_async::AsyncPgConnection;
 use tokio::sync::mpsc;
 
 use super::commit::{self, Commit, Ending};
@@ -179,18 +180,21 @@ impl Run<'_> {
     /// Publishes the categories. When none came, their anchor waits for the next commit point: the answer.
     async fn commit_categories(
         &mut self,
-        fetched: Fetched,
+        mut fetched: Fetched,
         part: CategoryPart,
         owed_before: &mut Vec<RevisionKey>,
     ) -> Result<Option<CategoryPart>, SyncError> {
-        if fetched.publication.is_none() && owed_before.is_empty() {
+        if fetched.publication.is_none() && owed_before.is_empty() && !self.source.has_leftovers {
             return Ok(Some(part));
         }
+        // What was owed can be updates, which this commit point leaves for the next one.
+        self.source.has_leftovers |= !owed_before.is_empty();
         // Everything owed was asked for, so what is owed now is what could not be had this time.
         let arrived: Vec<RevisionKey> =
             owed_before.iter().copied().filter(|key| !fetched.owed.contains_key(key)).collect();
         *owed_before = fetched.owed.keys().copied().collect();
         let mut conn = self.context.pool.get().await?;
+        self.adopt_leftovers(&mut conn, &mut fetched).await?;
         let commit = self.commit(&fetched, &arrived);
         commit::categories(&mut conn, &commit, &part).await?;
         self.count_failed(&fetched.owed);
@@ -207,9 +211,7 @@ impl Run<'_> {
     ) -> Result<(), SyncError> {
         self.progress.phase("publish", None);
         let mut conn = self.context.pool.get().await?;
-        if fetched.publication.is_none() && commit::has_leftovers(&mut conn).await? {
-            fetched.publication = Some(publish::open(&mut conn, Some(self.run_id)).await?);
-        }
+        self.adopt_leftovers(&mut conn, &mut fetched).await?;
         let still_owed: BTreeSet<RevisionKey> =
             owed_before.iter().copied().chain(fetched.owed.keys().copied()).collect();
         self.progress.change(|figures| {
@@ -229,6 +231,18 @@ impl Run<'_> {
         let commit = self.commit(&fetched, &[]);
         let ending = Ending { state, figures: &figures };
         commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending).await?;
+        Ok(())
+    }
+
+    /// What an interrupted run stored needs a publication even when this run stored nothing.
+    async fn adopt_leftovers(
+        &self,
+        conn: &mut AsyncPgConnection,
+        fetched: &mut Fetched,
+    ) -> Result<(), SyncError> {
+        if fetched.publication.is_none() && self.source.has_leftovers {
+            fetched.publication = Some(publish::open(conn, Some(self.run_id)).await?);
+        }
         Ok(())
     }
 

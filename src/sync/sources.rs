@@ -26,6 +26,8 @@ pub(super) struct SourceRow {
     pub facts: serde_json::Value,
     /// Some revisions of it are owed.
     pub is_owing: bool,
+    /// Revisions, of whatever source, are stored and not visible: an interrupted run left them.
+    pub has_leftovers: bool,
 }
 
 impl SourceRow {
@@ -67,9 +69,10 @@ pub(super) async fn open(
 ) -> QueryResult<(SourceRow, Uuid)> {
     use sources::dsl;
     let is_owing = sql::<Bool>("EXISTS (SELECT FROM owed_revisions o WHERE o.source_id = sources.id)");
+    let has_leftovers = sql::<Bool>("EXISTS (SELECT FROM revisions r WHERE NOT r.published)");
     let server_id = sql::<SqlUuid>("(SELECT server_id FROM server_identity)");
     let anchors = (dsl::config_anchor, dsl::category_anchor, dsl::update_anchor);
-    let row: (i64, StoredAnchors, _, bool, Uuid) = diesel::insert_into(sources::table)
+    let row: (i64, StoredAnchors, _, (bool, bool), Uuid) = diesel::insert_into(sources::table)
         .values((
             dsl::kind.eq(identity.kind),
             dsl::host.eq(&identity.host),
@@ -83,12 +86,18 @@ pub(super) async fn open(
             dsl::id,
             anchors,
             (dsl::products, dsl::classifications, dsl::languages, dsl::facts),
-            is_owing,
+            (is_owing, has_leftovers),
             server_id,
         ))
         .get_result(conn)
         .await?;
-    let (id, (config_anchor, category_anchor, update_anchor), obtained_with, is_owing, server_id) = row;
+    let (
+        id,
+        (config_anchor, category_anchor, update_anchor),
+        obtained_with,
+        (is_owing, has_leftovers),
+        server_id,
+    ) = row;
     let (products, classifications, languages, facts) = obtained_with;
     let source = SourceRow {
         id,
@@ -100,6 +109,7 @@ pub(super) async fn open(
         languages,
         facts,
         is_owing,
+        has_leftovers,
     };
     Ok((source, server_id))
 }

@@ -119,9 +119,11 @@ pub async fn store_only(database: &TestDatabase, batch: &[ImportRevision]) -> St
 
 pub async fn publish_now(conn: &mut AsyncPgConnection) -> PublishCounts {
     let publication = publish::open(conn, None).await.unwrap();
-    conn.transaction::<_, CatalogError, _>(async |conn| publish::publish(conn, publication).await)
-        .await
-        .unwrap()
+    conn.transaction::<_, CatalogError, _>(async |conn| {
+        publish::publish(conn, publication, publish::Scope::Everything).await
+    })
+    .await
+    .unwrap()
 }
 
 /// Stores and publishes.

@@ -6,7 +6,7 @@ use weir::catalog::publish::{self, PublicationId};
 use weir::catalog::{CatalogError, detail};
 use weir::db::schema::{publications, updates};
 
-use super::build::{Linked, bring, figures, hidden, id, publish_now, store_only, update};
+use super::build::{Linked, bring, figures, hidden, id, product, publish_now, store_only, update};
 use crate::support::TestDatabase;
 
 async fn current(conn: &mut AsyncPgConnection, number: u32) -> Option<(i32, bool, bool)> {
@@ -63,7 +63,7 @@ async fn readers_see_nothing_before_it_is_published() {
     let publication = publish::open(&mut conn, None).await.unwrap();
     let _: Result<(), CatalogError> = conn
         .transaction(async |conn| {
-            publish::publish(conn, publication).await?;
+            publish::publish(conn, publication, publish::Scope::Everything).await?;
             Err(CatalogError::Damaged)
         })
         .await;
@@ -98,9 +98,11 @@ async fn first_and_last_run_are_kept_with_the_update() {
     for (run, revision) in [(41, 1), (42, 2)] {
         store_only(&database, &[update(1, revision)]).await;
         let publication = publish::open(&mut conn, Some(run)).await.unwrap();
-        conn.transaction::<_, CatalogError, _>(async |conn| publish::publish(conn, publication).await)
-            .await
-            .unwrap();
+        conn.transaction::<_, CatalogError, _>(async |conn| {
+            publish::publish(conn, publication, publish::Scope::Everything).await
+        })
+        .await
+        .unwrap();
     }
     let runs: (Option<i64>, Option<i64>) =
         updates::table.select((updates::first_run_id, updates::last_run_id)).first(&mut conn).await.unwrap();
@@ -112,7 +114,7 @@ async fn a_publication_that_is_not_there_is_an_error() {
     let database = TestDatabase::create().await;
     store_only(&database, &[update(1, 1)]).await;
     let mut conn = database.conn().await;
-    let result = publish::publish(&mut conn, PublicationId(4_711)).await;
+    let result = publish::publish(&mut conn, PublicationId(4_711), publish::Scope::Everything).await;
     assert!(matches!(result, Err(CatalogError::NoSuchPublication { id: 4_711 })));
 }
 
@@ -156,4 +158,23 @@ async fn r234_stamps_rise_in_commit_order_under_concurrent_publishers() {
     let newest: Option<i64> =
         updates::table.select(diesel::dsl::max(updates::changed_stamp)).first(&mut conn).await.unwrap();
     assert_eq!(last, newest);
+}
+
+#[tokio::test]
+async fn r002_updates_an_interrupted_run_left_wait_when_categories_are_published() {
+    let database = TestDatabase::create().await;
+    store_only(&database, &[product(9), update(1, 1)]).await;
+    let mut conn = database.conn().await;
+    let publication = publish::open(&mut conn, None).await.unwrap();
+    let counts = conn
+        .transaction::<_, CatalogError, _>(async |conn| {
+            publish::publish(conn, publication, publish::Scope::Configuration).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(figures(counts), (0, 0, 0, 1));
+    assert_eq!(current(&mut conn, 1).await, None);
+    assert!(current(&mut conn, 9).await.is_some());
+    assert_eq!(figures(publish_now(&mut conn).await), (1, 0, 0, 1));
+    assert!(current(&mut conn, 1).await.is_some());
 }
