@@ -11,6 +11,8 @@ pub mod downstream;
 
 pub mod sync;
 
+pub mod approvals;
+
 pub mod accounts;
 pub mod catalog;
 pub mod content;

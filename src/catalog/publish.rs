@@ -49,6 +49,25 @@ pub async fn open(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> Result<P
     Ok(PublicationId(id))
 }
 
+/// Takes the publishing lock until the transaction ends, and a stamp for a change that is no revision, such as an
+/// approval: servers below see both in one order.
+///
+/// # Errors
+/// [`CatalogError::Query`] when the database fails.
+pub async fn stamp(conn: &mut AsyncPgConnection) -> Result<i64, CatalogError> {
+    lock(conn).await?;
+    let publication = open(conn, None).await?;
+    Ok(take_stamp(conn, publication).await?.stamp)
+}
+
+async fn lock(conn: &mut AsyncPgConnection) -> QueryResult<()> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+        .bind::<BigInt, _>(PUBLISH_LOCK)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
 /// The highest visible stamp, in milliseconds since 1970; `None` before the first publication.
 /// Read it in the same snapshot as the list it is the anchor of.
 ///
@@ -90,10 +109,7 @@ pub async fn publish(
     publication: PublicationId,
     scope: Scope,
 ) -> Result<PublishCounts, CatalogError> {
-    diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-        .bind::<BigInt, _>(PUBLISH_LOCK)
-        .execute(conn)
-        .await?;
+    lock(conn).await?;
     let lowest_kind = scope.lowest_kind();
     let waiting =
         revisions::table.filter(revisions::published.eq(false)).filter(revisions::kind.ge(lowest_kind));

@@ -2,6 +2,15 @@
 //! compares the two.
 
 diesel::table! {
+    accepted_licenses (license_id, mirrored) {
+        license_id -> Uuid,
+        mirrored -> Bool,
+        accepted_by -> Text,
+        accepted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     accounts (id) {
         id -> Int8,
         name -> Text,
@@ -11,6 +20,35 @@ diesel::table! {
         disabled -> Bool,
         created_at -> Timestamptz,
         last_seen_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    approval_rules (one) {
+        one -> Bool,
+        version -> Int8,
+        detect -> Bool,
+        detect_classifications -> Array<Uuid>,
+        detect_groups -> Array<Uuid>,
+        install -> Bool,
+        install_classifications -> Array<Uuid>,
+        install_groups -> Array<Uuid>,
+        latest_revision -> Bool,
+    }
+}
+
+diesel::table! {
+    approvals (approval_id) {
+        approval_id -> Uuid,
+        update_id -> Uuid,
+        revision_number -> Int4,
+        group_id -> Uuid,
+        action -> Int2,
+        deadline -> Nullable<Timestamptz>,
+        approved_by -> Text,
+        approved_at -> Timestamptz,
+        stamp -> Int8,
+        mirrored -> Bool,
     }
 }
 
@@ -26,6 +64,15 @@ diesel::table! {
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
         request_id -> Text,
+    }
+}
+
+diesel::table! {
+    declined_updates (update_id, mirrored) {
+        update_id -> Uuid,
+        mirrored -> Bool,
+        declined_by -> Text,
+        declined_at -> Timestamptz,
     }
 }
 
@@ -223,6 +270,7 @@ diesel::table! {
         classifications -> Array<Uuid>,
         languages -> Array<Int4>,
         facts -> Jsonb,
+        deployment_anchor -> Nullable<Text>,
     }
 }
 
@@ -287,6 +335,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    target_groups (group_id) {
+        group_id -> Uuid,
+        parent_id -> Nullable<Uuid>,
+        name -> Text,
+        builtin -> Bool,
+        mirrored -> Bool,
+    }
+}
+
+diesel::table! {
     update_categories (update_row, category_row) {
         update_row -> Int4,
         category_row -> Int4,
@@ -324,9 +382,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    withdrawn_approvals (approval_id) {
+        approval_id -> Uuid,
+        stamp -> Int8,
+        mirrored -> Bool,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    accepted_licenses,
     accounts,
+    approval_rules,
+    approvals,
     audit,
+    declined_updates,
     documents,
     downstream_servers,
     files,
@@ -347,7 +417,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     sources,
     sync_options,
     sync_runs,
+    target_groups,
     update_categories,
     update_ids,
     updates,
+    withdrawn_approvals,
 );

@@ -6,6 +6,7 @@
 mod anchor;
 mod config_data;
 mod content;
+mod deployments;
 mod handshake;
 mod languages;
 mod paths;

@@ -114,6 +114,11 @@ anchor! {
     ConfigAnchor
 }
 
+anchor! {
+    /// Bookmark of the last deployments received, for a replica. Source: MS-WSUSSS 3.1.4.7.
+    DeploymentAnchor
+}
+
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*

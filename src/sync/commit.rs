@@ -7,6 +7,7 @@ use super::progress::Figures;
 use super::runs::{self, RunState};
 use super::sources::{CategoryPart, UpdatePart};
 use super::{SyncError, sources};
+use crate::approvals::{automatic, mirror};
 use crate::catalog::publish::{self, PublicationId, PublishCounts, Scope};
 use crate::jobs::Lease;
 use crate::protocol::ids::RevisionKey;
@@ -54,6 +55,12 @@ pub(super) async fn updates(
 ) -> Result<PublishCounts, SyncError> {
     conn.transaction(async |conn| {
         let counts = base(conn, commit, Scope::Everything).await?;
+        if let Some(approvals) = &part.approvals {
+            mirror::apply(conn, &approvals.answer, approvals.first).await?;
+            if approvals.first {
+                sources::forget_other_approvals(conn, commit.source_id).await?;
+            }
+        }
         sources::save_anchors(conn, commit.source_id, waiting, Some(part)).await?;
         runs::finish(conn, commit.run_id, ending.state, ending.figures, &counts, None).await?;
         Ok(counts)
@@ -71,7 +78,13 @@ async fn base(
         other => other.into(),
     })?;
     let counts = match commit.publication {
-        Some(publication) => publish::publish(conn, publication, scope).await?,
+        Some(publication) => {
+            let counts = publish::publish(conn, publication, scope).await?;
+            if counts.revisions > 0 && scope == Scope::Everything {
+                automatic::apply(conn, publication).await?;
+            }
+            counts
+        }
         None => PublishCounts::default(),
     };
     sources::save_owed(conn, commit.source_id, commit.owed, commit.arrived).await?;

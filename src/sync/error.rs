@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::EmptySelection;
+use crate::approvals::ApprovalError;
 use crate::catalog::CatalogError;
 use crate::db::PoolError;
 use crate::jobs::QueueError;
@@ -28,6 +29,8 @@ pub enum SyncError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Empty(#[from] EmptySelection),
+    #[error("{0}")]
+    Approval(#[from] ApprovalError),
     #[error("{0}")]
     Unusable(String),
     #[error("The synchronization was stopped.")]
@@ -65,6 +68,7 @@ impl SyncError {
             Self::Upstream(error) => error.code(),
             Self::Pool(_) | Self::Import(_) => "LocalDbConnectFail",
             Self::Catalog(_) | Self::Query(_) | Self::Queue(_) | Self::Settings(_) => "LocalDbOtherError",
+            Self::Approval(_) => "ApprovalError",
             Self::Empty(_) | Self::Unusable(_) => "NotApplicable",
             Self::Canceled => "UserCanceled",
             Self::ShutDown | Self::LeaseLost | Self::Panicked { .. } => "Unknown",

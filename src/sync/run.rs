@@ -14,12 +14,12 @@ use super::listing::{self, Listing};
 use super::plan::{self, EmptySelection};
 use super::progress::Progress;
 use super::runs::RunState;
-use super::sources::{self, CategoryPart, SourceRow, UpdatePart};
+use super::sources::{self, ApprovalPart, CategoryPart, SourceRow, UpdatePart};
 use super::{SyncError, facts, selection};
 use crate::catalog::import::missing;
 use crate::catalog::publish::{self, PublicationId};
 use crate::jobs::Lease;
-use crate::protocol::ids::RevisionKey;
+use crate::protocol::ids::{RevisionKey, SyncAnchor};
 use crate::settings::{self, CategoryKind, SyncOptions};
 use crate::upstream::{Identity, UpstreamClient};
 
@@ -116,7 +116,33 @@ impl Run<'_> {
         let Listing { anchor, revisions } =
             listing::updates(&self.client, &wanted, known.as_ref(), self.progress).await?;
         let fetched = self.fetch(revisions, batch_size).await?;
-        self.commit_updates(fetched, waiting, UpdatePart { anchor, selection: wanted }, &owed_before).await
+        let approvals = self.approvals(&anchor).await?;
+        self.commit_updates(
+            fetched,
+            waiting,
+            UpdatePart { anchor, selection: wanted, approvals },
+            &owed_before,
+        )
+        .await
+    }
+
+    /// A replica takes over what its upstream server approved, bounded by the list it has just taken.
+    async fn approvals(&self, anchor: &SyncAnchor) -> Result<Option<ApprovalPart>, SyncError> {
+        if !self.options.replica {
+            return Ok(None);
+        }
+        self.progress.phase("approvals", None);
+        let known = self.source.deployment_anchor();
+        let first = known.is_none();
+        let answer = self.client.deployments(known, anchor.clone()).await?;
+        let text = format!(
+            "The upstream server named {} groups, {} changed and {} withdrawn approvals.",
+            answer.groups.len(),
+            answer.deployments.len(),
+            answer.dead_deployments.len()
+        );
+        self.progress.log("info", text);
+        Ok(Some(ApprovalPart { answer, first }))
     }
 
     /// The source is another one than before under the same address.

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::context::SourceIdentity;
 use super::plan::{Known, Selection};
 use crate::db::schema::{owed_revisions, sources};
-use crate::protocol::ids::{ConfigAnchor, RevisionKey, SyncAnchor};
+use crate::protocol::ids::{ConfigAnchor, DeploymentAnchor, RevisionKey, SyncAnchor};
+use crate::protocol::server_sync::GetDeploymentsReply;
 
 /// A source as stored.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub(super) struct SourceRow {
     config_anchor: Option<String>,
     category_anchor: Option<String>,
     update_anchor: Option<String>,
+    deployment_anchor: Option<String>,
     products: Vec<Uuid>,
     classifications: Vec<Uuid>,
     languages: Vec<i32>,
@@ -40,6 +42,11 @@ impl SourceRow {
         self.category_anchor.clone().and_then(|text| SyncAnchor::parse(text).ok())
     }
 
+    /// How far its approvals were taken over.
+    pub fn deployment_anchor(&self) -> Option<DeploymentAnchor> {
+        self.deployment_anchor.clone().and_then(|text| DeploymentAnchor::parse(text).ok())
+    }
+
     /// What the update anchor was obtained with.
     pub fn known(&self) -> Option<Known> {
         let anchor = SyncAnchor::parse(self.update_anchor.clone()?).ok()?;
@@ -56,11 +63,12 @@ impl SourceRow {
         self.config_anchor = None;
         self.category_anchor = None;
         self.update_anchor = None;
+        self.deployment_anchor = None;
     }
 }
 
-/// The anchors of a source as stored: configuration, categories, updates.
-type StoredAnchors = (Option<String>, Option<String>, Option<String>);
+/// The anchors of a source as stored: configuration, categories, updates, approvals.
+type StoredAnchors = (Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// The row of a source, made when it is new; and the stable id of this server.
 pub(super) async fn open(
@@ -71,7 +79,7 @@ pub(super) async fn open(
     let is_owing = sql::<Bool>("EXISTS (SELECT FROM owed_revisions o WHERE o.source_id = sources.id)");
     let has_leftovers = sql::<Bool>("EXISTS (SELECT FROM revisions r WHERE NOT r.published)");
     let server_id = sql::<SqlUuid>("(SELECT server_id FROM server_identity)");
-    let anchors = (dsl::config_anchor, dsl::category_anchor, dsl::update_anchor);
+    let anchors = (dsl::config_anchor, dsl::category_anchor, dsl::update_anchor, dsl::deployment_anchor);
     let row: (i64, StoredAnchors, _, (bool, bool), Uuid) = diesel::insert_into(sources::table)
         .values((
             dsl::kind.eq(identity.kind),
@@ -93,7 +101,7 @@ pub(super) async fn open(
         .await?;
     let (
         id,
-        (config_anchor, category_anchor, update_anchor),
+        (config_anchor, category_anchor, update_anchor, deployment_anchor),
         obtained_with,
         (is_owing, has_leftovers),
         server_id,
@@ -104,6 +112,7 @@ pub(super) async fn open(
         config_anchor,
         category_anchor,
         update_anchor,
+        deployment_anchor,
         products,
         classifications,
         languages,
@@ -127,6 +136,16 @@ pub(super) struct CategoryPart {
 pub(super) struct UpdatePart {
     pub anchor: SyncAnchor,
     pub selection: Selection,
+    /// Of a replica: what its upstream server decided.
+    pub approvals: Option<ApprovalPart>,
+}
+
+/// The approvals of an upstream server, to be taken over in the same commit point.
+#[derive(Debug, Clone)]
+pub(super) struct ApprovalPart {
+    pub answer: GetDeploymentsReply,
+    /// No anchor was named, so the answer holds everything.
+    pub first: bool,
 }
 
 #[derive(Default, AsChangeset)]
@@ -135,6 +154,7 @@ struct Changed {
     config_anchor: Option<String>,
     category_anchor: Option<String>,
     update_anchor: Option<String>,
+    deployment_anchor: Option<String>,
     products: Option<Vec<Uuid>>,
     classifications: Option<Vec<Uuid>>,
     languages: Option<Vec<i32>>,
@@ -160,8 +180,19 @@ pub(super) async fn save_anchors(
         changed.products = Some(selection.products.iter().copied().collect());
         changed.classifications = Some(selection.classifications.iter().copied().collect());
         changed.languages = Some(selection.languages.iter().copied().collect());
+        changed.deployment_anchor =
+            part.approvals.as_ref().map(|approvals| approvals.answer.anchor.as_str().to_owned());
     }
     diesel::update(sources::table.find(source_id)).set(changed).execute(conn).await?;
+    Ok(())
+}
+
+/// Mirrored approvals are those of one source: the others have to send everything again.
+pub(super) async fn forget_other_approvals(conn: &mut AsyncPgConnection, source_id: i64) -> QueryResult<()> {
+    diesel::update(sources::table.filter(sources::id.ne(source_id)))
+        .set(sources::deployment_anchor.eq(None::<String>))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -170,7 +201,12 @@ pub(super) async fn reset_anchors(conn: &mut AsyncPgConnection, source_id: i64) 
     use sources::dsl;
     let none = None::<String>;
     diesel::update(sources::table.find(source_id))
-        .set((dsl::config_anchor.eq(&none), dsl::category_anchor.eq(&none), dsl::update_anchor.eq(&none)))
+        .set((
+            dsl::config_anchor.eq(&none),
+            dsl::category_anchor.eq(&none),
+            dsl::update_anchor.eq(&none),
+            dsl::deployment_anchor.eq(&none),
+        ))
         .execute(conn)
         .await?;
     Ok(())

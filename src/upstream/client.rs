@@ -14,11 +14,11 @@ use super::session::{Identity, PROTOCOL_VERSION, Session, authorization_url};
 use super::target::Target;
 use super::transport::{Answer, Transport};
 use crate::protocol::ProtocolError;
-use crate::protocol::ids::{ConfigAnchor, RevisionKey};
+use crate::protocol::ids::{ConfigAnchor, DeploymentAnchor, RevisionKey, SyncAnchor};
 use crate::protocol::server_sync::{
     AuthPlugIn, Cookie, GetAuthConfig, GetAuthorizationCookie, GetConfigData, GetConfigDataReply, GetCookie,
-    GetRevisionIdList, GetRevisionIdListReply, GetUpdateData, GetUpdateDataReply, Reply, ReplyError, Request,
-    RevisionFilter,
+    GetDeployments, GetDeploymentsReply, GetRevisionIdList, GetRevisionIdListReply, GetUpdateData,
+    GetUpdateDataReply, Reply, ReplyError, Request, RevisionFilter,
 };
 use crate::protocol::soap::{ErrorCode, Fault, Method, SoapVersion};
 
@@ -95,6 +95,23 @@ impl UpstreamClient {
     /// Any [`UpstreamError`]; one unknown id fails the whole call with `InternalServerError`.
     pub async fn update_data(&self, ids: &[RevisionKey]) -> Result<GetUpdateDataReply, UpstreamError> {
         self.with_cookie(|cookie| GetUpdateData { cookie: Some(cookie), update_ids: ids.to_vec() }).await
+    }
+
+    /// Groups, approvals and declines of a source that this server is a replica of.
+    ///
+    /// # Errors
+    /// Any [`UpstreamError`].
+    pub async fn deployments(
+        &self,
+        known: Option<DeploymentAnchor>,
+        sync_anchor: SyncAnchor,
+    ) -> Result<GetDeploymentsReply, UpstreamError> {
+        self.with_cookie(|cookie| GetDeployments {
+            cookie: Some(cookie),
+            deployment_anchor: known.clone(),
+            sync_anchor: sync_anchor.clone(),
+        })
+        .await
     }
 
     /// Calls with the present cookie; signs in again and repeats the call when the server refuses it.

@@ -9,6 +9,7 @@ const ROWS: &[&[&str]] = &[
     &["db"],
     &["jobs", "upstream"],
     &["accounts", "settings", "catalog", "content"],
+    &["approvals"],
     &["sync", "sample"],
     &["web", "downstream"],
 ];

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod approvals;
 mod architecture;
 mod browser_pages;
 mod browser_path;

@@ -7,6 +7,7 @@ pub mod auth_config;
 pub mod authorization_cookie;
 pub mod config_data;
 pub mod cookie;
+pub mod deployments;
 pub mod revision_id_list;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use auth_config::{AuthPlugIn, GetAuthConfig, GetAuthConfigReply};
 pub use authorization_cookie::{AuthorizationCookie, GetAuthorizationCookie, GetAuthorizationCookieReply};
 pub use config_data::{GetConfigData, GetConfigDataReply, Language};
 pub use cookie::{Cookie, GetCookie, GetCookieReply};
+pub use deployments::{GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup};
 pub use revision_id_list::{
     GetRevisionIdList, GetRevisionIdListReply, IdAndDelta, LanguageAndDelta, RevisionFilter,
 };
