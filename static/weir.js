@@ -28,9 +28,92 @@
   };
   document.addEventListener("change", () => follow(document));
 
+  // data-port="plain,ssl": the usual port follows the box, as long as it is the other usual one.
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-port]")) return;
+    const ports = event.target.dataset.port.split(",");
+    const field = document.getElementById(event.target.dataset.portField);
+    const [from, to] = event.target.checked ? ports : ports.reverse();
+    if (field && field.value === from) field.value = to;
+  });
+
   // data-indeterminate: a bar instead of a tick; words beside it say the same.
   const bars = (root) => {
-    for (const box of root.querySelectorAll("input[data-indeterminate]")) box.indeterminate = true;
+    for (const box of root.querySelectorAll("input[data-indeterminate]")) {
+      box.indeterminate = true;
+      box.removeAttribute("data-indeterminate");
+    }
+  };
+
+  // .tree: a ticked parent stands for everything below it and what comes later. Unticking one child
+  // turns it into its other children, each for itself (the hidden field "own"), and says so.
+  const boxOf = (item) => item.querySelector(":scope > .check > input");
+  const childrenOf = (item) => item.querySelectorAll(":scope > details > ul > li");
+  const parentOf = (item) => item.parentElement.closest(".tree li");
+  const hidden = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
+  const put = (item, checked, words, own) => {
+    const box = boxOf(item);
+    box.checked = checked;
+    box.indeterminate = false;
+    item.querySelector(":scope > .check [data-words]").textContent = words;
+    const field = item.querySelector(":scope > input[name=own]");
+    if (own && !field) item.append(hidden("own", box.value));
+    else if (!own && field) field.remove();
+  };
+  const wholeWords = (item) => item.querySelector(":scope > details") ? "all products, and future ones" : "";
+  const putBelow = (item, checked) => {
+    for (const below of item.querySelectorAll("li")) put(below, checked, checked ? "included" : "", false);
+  };
+  const tell = (item) => {
+    const told = document.querySelector("[data-told]");
+    const id = boxOf(item).value;
+    if (!told || told.querySelector(`[data-told-for="${id}"]`)) return;
+    const line = document.createElement("p");
+    const title = item.querySelector(":scope > .check .title").textContent;
+    line.className = "note";
+    line.dataset.toldFor = id;
+    line.append(`Future products of ${title} will no longer be added.`, hidden("told", id));
+    told.append(line);
+  };
+  const partly = (item) => {
+    const box = boxOf(item);
+    const some = item.querySelector(":scope > details > ul input[name=tick]:checked") !== null;
+    box.checked = false;
+    box.indeterminate = some;
+    item.querySelector(":scope > .check [data-words]").textContent =
+      some ? "some selected, future ones not included" : "";
+  };
+  const ticked = (box) => {
+    const item = box.closest("li");
+    put(item, box.checked, box.checked ? wholeWords(item) : "", box.checked);
+    putBelow(item, box.checked);
+    document.querySelector(`[data-told-for="${box.value}"]`)?.remove();
+    let from = item;
+    for (let up = parentOf(item); up; from = up, up = parentOf(up)) {
+      if (boxOf(up).checked && !box.checked) {
+        for (const other of childrenOf(up)) {
+          if (other !== from && boxOf(other).checked) put(other, true, wholeWords(other), true);
+        }
+        up.querySelector(":scope > input[name=own]")?.remove();
+        if (up.hasAttribute("data-whole")) tell(up);
+      }
+      if (!boxOf(up).checked || !box.checked) partly(up);
+    }
+    for (const twin of box.form.querySelectorAll(`input[name=tick][value="${box.value}"]`)) {
+      if (twin !== box && twin.checked !== box.checked) put(twin.closest("li"), box.checked, "", box.checked);
+    }
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".tree:not(.flat) input[name=tick]")) ticked(event.target);
+  });
+  // Children that came after their parent was ticked or unticked follow it.
+  const settle = (list) => {
+    const parent = list.matches(".tree details > ul") ? list.closest("li") : null;
+    if (!parent) return;
+    const box = boxOf(parent);
+    const isWhole = parent.hasAttribute("data-whole");
+    if (box.checked) putBelow(parent, true);
+    else if (isWhole && !box.indeterminate) putBelow(parent, false);
   };
 
   // form[data-dirty]: marks unsaved changes and asks before leaving.
@@ -61,6 +144,12 @@
   // dialog[data-open]: shown at once; closing it goes back to where the focus was.
   let opener = null;
   const dialogs = (root) => {
+    if (opener && !document.querySelector("dialog")) {
+      // OK took the dialog away, and the button may have been drawn anew.
+      const again = opener.id ? document.getElementById(opener.id) : opener;
+      opener = null;
+      if (again) again.focus();
+    }
     for (const dialog of root.querySelectorAll("dialog[data-open]")) {
       if (dialog.open) continue;
       opener = opener || document.activeElement;
@@ -68,9 +157,8 @@
       const first = dialog.querySelector("[autofocus], input:not([type=hidden]), select, button");
       if (first) first.focus();
       dialog.addEventListener("close", () => {
-        if (opener && document.contains(opener)) opener.focus();
-        opener = null;
         dialog.remove();
+        dialogs(document);
       }, { once: true });
     }
   };
@@ -78,6 +166,11 @@
     const button = event.target.closest("button, a");
     if (!button) return;
     if (button.hasAttribute("data-opens")) opener = button;
+    if (button.hasAttribute("data-dismiss")) {
+      event.preventDefault();
+      button.closest(".notice").remove();
+      document.getElementById("main").focus();
+    }
     if (button.hasAttribute("data-close")) {
       const dialog = button.closest("dialog");
       if (dialog) {
@@ -107,7 +200,12 @@
     summary(root);
     mark();
   };
-  document.addEventListener("htmx:after:swap", () => { leaving = false; refresh(document); });
+  document.addEventListener("htmx:after:swap", (event) => {
+    leaving = false;
+    const target = event.detail && event.detail.ctx && event.detail.ctx.target;
+    if (target && target.matches) settle(target);
+    refresh(document);
+  });
   document.addEventListener("weir:saved", () => { remember(); mark(); });
   const start = () => {
     follow(document);

@@ -5,7 +5,7 @@
 
 use uuid::{Uuid, uuid};
 
-use super::tree::{Node, NodeKind};
+use super::tree::{CategoryTree, Node, NodeKind};
 
 /// The product family Windows, ticked in a new installation.
 pub const WINDOWS: Uuid = uuid!("6964aab4-c5b5-43bd-a17d-ffb4346a8e1d");
@@ -65,6 +65,13 @@ pub fn nodes(known: &[Node]) -> Vec<Node> {
         nodes.extend(classifications.map(|(title, id)| node(title, *id, NodeKind::Classification, None)));
     }
     nodes
+}
+
+/// Does the tree hold no product but the built-in ones, because no update source has told its own?
+#[must_use]
+pub fn is_all_of(tree: &CategoryTree) -> bool {
+    let is_builtin = |id: Uuid| id == WINDOWS || WINDOWS_PRODUCTS.iter().any(|(_, one)| *one == id);
+    tree.nodes().all(|node| node.kind == NodeKind::Classification || is_builtin(node.id))
 }
 
 fn node(title: &str, id: Uuid, kind: NodeKind, parent: Option<Uuid>) -> Node {

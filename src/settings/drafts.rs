@@ -24,8 +24,8 @@ pub struct Draft {
     pub version: i64,
     /// As typed, by key; no entry for the password.
     pub values: BTreeMap<Key, String>,
-    /// Parents that a dialog turned into single products, by title.
-    pub broken_up: Vec<String>,
+    /// A password was typed too. It is not kept, and the page says so.
+    pub password_lost: bool,
 }
 
 impl Draft {
@@ -36,7 +36,7 @@ impl Draft {
             .filter(|(key, _)| **key != Key::ProxyPassword)
             .map(|(key, value)| (key.name().to_owned(), json!(value)))
             .collect();
-        json!({ "version": self.version, "values": values, "broken_up": self.broken_up })
+        json!({ "version": self.version, "values": values, "password_lost": self.password_lost })
     }
 
     /// Entries that this program does not know are passed over.
@@ -46,11 +46,10 @@ impl Draft {
             .into_iter()
             .flatten()
             .filter_map(|(name, value)| Some((Key::parse(name)?, value.as_str()?.to_owned())));
-        let titles = json["broken_up"].as_array().into_iter().flatten();
         Self {
             version: json["version"].as_i64().unwrap_or(0),
             values: values.collect(),
-            broken_up: titles.filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
+            password_lost: json["password_lost"] == true,
         }
     }
 }

@@ -290,49 +290,56 @@ pub fn expand(tree: &CategoryTree, selected: &[Selected]) -> BTreeSet<Uuid> {
     products
 }
 
-/// What a dialog's answer makes of the ticks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// The new ticks of this half, sorted by id.
-    pub ticks: Vec<Selected>,
-    /// Parents that were whole and are now single products, by id.
-    pub broken_up: Vec<Uuid>,
+/// The boxes of a product dialog as they came back.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// All boxes that were shown; only these change.
+    pub seen: BTreeSet<Uuid>,
+    /// Those ticked, boxes that are drawn with a tick because of their parent included.
+    pub ticked: BTreeSet<Uuid>,
+    /// Those of them that are meant for themselves, as the page's script knows.
+    pub own: BTreeSet<Uuid>,
 }
 
-/// Applies the boxes of a product dialog: only ids in `seen` change. `ticked` are the boxes that
-/// came back ticked, boxes under a ticked parent included.
+/// The ticks of this half after a dialog, sorted by id.
+///
+/// A box under a ticked parent is drawn with a tick. Unticking it turns the parent into its other
+/// children. Unticking the parent clears them all, unless some of them were unticked as well: then
+/// those left are meant for themselves.
 #[must_use]
-pub fn apply(
-    tree: &CategoryTree,
-    current: &[Selected],
-    seen: &BTreeSet<Uuid>,
-    ticked: &BTreeSet<Uuid>,
-) -> Applied {
+pub fn apply(tree: &CategoryTree, current: &[Selected], answer: &Answer) -> Vec<Selected> {
     let looks = Looks::new(tree, current);
-    let unticked: BTreeSet<Uuid> = seen.difference(ticked).copied().collect();
+    let unticked: BTreeSet<Uuid> = answer.seen.difference(&answer.ticked).copied().collect();
     let mut chosen: BTreeMap<Uuid, Selected> = BTreeMap::new();
-    let mut broken_up = Vec::new();
     for tick in current {
-        if unticked.contains(&tick.category_id) {
-            continue;
-        }
-        let below_unticked = tick.with_descendants
-            && tree.descendants(tick.category_id).iter().any(|id| unticked.contains(id));
-        if below_unticked {
-            broken_up.push(tick.category_id);
-            break_up(tree, tick.category_id, &unticked, &mut chosen, 0);
-        } else {
-            chosen.insert(tick.category_id, *tick);
+        let below = if tick.with_descendants { tree.descendants(tick.category_id) } else { BTreeSet::new() };
+        let breaks_up = below.iter().any(|id| unticked.contains(id));
+        match (unticked.contains(&tick.category_id), breaks_up) {
+            (false, false) => {
+                chosen.insert(tick.category_id, *tick);
+            }
+            (false, true) => break_up(tree, tick.category_id, &unticked, &mut chosen, 0),
+            (true, true) => {
+                let mut left = BTreeMap::new();
+                break_up(tree, tick.category_id, &unticked, &mut left, 0);
+                left.retain(|id, _| answer.ticked.contains(id));
+                chosen.extend(left);
+            }
+            (true, false) => {}
         }
     }
-    for id in ticked.intersection(seen).filter(|id| tree.has(**id, CategoryKind::Product)) {
-        // A box that was ticked through its parent says nothing of its own.
-        if looks.of(*id) != Look::Inherited && !broken_up.contains(id) {
+    let known = answer.ticked.intersection(&answer.seen).filter(|id| tree.has(**id, CategoryKind::Product));
+    for id in known {
+        // A box that was drawn ticked for its parent says nothing of its own.
+        if looks.of(*id) == Look::Empty
+            || matches!(looks.of(*id), Look::Part { .. })
+            || answer.own.contains(id)
+        {
             chosen.entry(*id).or_insert_with(|| tree.tick(*id, CategoryKind::Product));
         }
     }
-    drop_covered(tree, &mut chosen, &broken_up);
-    Applied { ticks: chosen.into_values().collect(), broken_up }
+    drop_covered(tree, &mut chosen);
+    chosen.into_values().collect()
 }
 
 /// Turns a parent into its children, but for what was unticked. Depth is bounded against circles.
@@ -359,10 +366,10 @@ fn break_up(
 }
 
 /// Drops single ticks below a parent that is ticked as a whole: they are part of it.
-fn drop_covered(tree: &CategoryTree, chosen: &mut BTreeMap<Uuid, Selected>, broken_up: &[Uuid]) {
+fn drop_covered(tree: &CategoryTree, chosen: &mut BTreeMap<Uuid, Selected>) {
     let covered: BTreeSet<Uuid> = chosen
         .values()
-        .filter(|tick| tick.with_descendants && !broken_up.contains(&tick.category_id))
+        .filter(|tick| tick.with_descendants)
         .flat_map(|tick| tree.descendants(tick.category_id))
         .collect();
     chosen.retain(|id, _| !covered.contains(id));

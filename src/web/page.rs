@@ -47,6 +47,14 @@ impl Reply {
         self.header("HX-Trigger", event)
     }
 
+    /// The same answer with another status; a redirect stays one.
+    pub fn with_status(mut self, other: Status) -> Self {
+        if let Self::Html { status, .. } = &mut self {
+            *status = other;
+        }
+        self
+    }
+
     /// Adds a header to an answer with HTML; no other has any.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Html { headers, .. } = &mut self {

@@ -236,13 +236,41 @@ async fn open(visitor: &Visitor, part: &str) -> Page {
     visitor.get(to.location()).await
 }
 
-async fn choose(visitor: &Visitor, dialog: &Page, part: &str, rest: &[(&str, &str)]) -> Page {
+/// OK in a dialog, and what it answers.
+async fn answer(visitor: &Visitor, dialog: &Page, part: &str, rest: &[(&str, &str)]) -> Page {
     let (csrf, draft, back) = (dialog.csrf(), dialog.field("draft"), dialog.field("back"));
     let mut fields = vec![("csrf", csrf.as_str()), ("draft", draft.value()), ("back", back.value())];
     fields.extend_from_slice(rest);
-    let to = visitor.post_raw(&format!("{ADDRESS}/{part}/choice"), &fields).await;
+    visitor.post_raw(&format!("{ADDRESS}/{part}/choice"), &fields).await
+}
+
+/// OK in a dialog that leads back to the page.
+async fn choose(visitor: &Visitor, dialog: &Page, part: &str, rest: &[(&str, &str)]) -> Page {
+    let to = answer(visitor, dialog, part, rest).await;
     assert_eq!(to.status(), 303, "{}", to.body);
     visitor.get(to.location()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dialogs_open_by_their_address_alone_and_start_from_what_is_saved() {
+    let (app, visitor) = start().await;
+    for (part, title) in [
+        ("products", "Add/Remove Products"),
+        ("classifications", "Add/Remove Classifications"),
+        ("advanced?read=yes", "Advanced Synchronization Options"),
+    ] {
+        let dialog = visitor.get(&format!("{ADDRESS}/{part}")).await;
+        assert_eq!((dialog.status(), dialog.text("h1").as_str()), (200, title), "{}", dialog.body);
+        let gone = visitor.get(&format!("{ADDRESS}/{}?draft=1", part.trim_end_matches("?read=yes"))).await;
+        assert_eq!(gone.status(), 404);
+    }
+    let dialog = visitor.get(&format!("{ADDRESS}/classifications")).await;
+    let page = choose(&visitor, &dialog, "classifications", &[("seen", SECURITY)]).await;
+    assert!(page.has("form[data-dirty=yes]"));
+    assert_eq!(page.field("version").value(), "1");
+    let draft = page.field("draft");
+    assert_eq!(save(&visitor, "1", &[("draft", draft.value())]).await.status(), 303);
+    assert_eq!(stored(&app).await.selected(CategoryKind::Classification).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,7 +280,13 @@ async fn unticking_one_product_of_a_family_keeps_the_others_after_saving() {
     assert_eq!(dialog.text("h1"), "Add/Remove Products");
     assert!(dialog.has(&format!("input[value='{WINDOWS}'][name=tick][checked]")));
     let seen = [("seen", WINDOWS), ("seen", WINDOWS_10), ("tick", WINDOWS)];
-    let page = choose(&visitor, &dialog, "products", &seen).await;
+    // said before OK, also without a script: the dialog comes back and waits for a second OK
+    let said = answer(&visitor, &dialog, "products", &seen).await;
+    assert_eq!(said.status(), 200);
+    assert_eq!(said.text(".note"), "Future products of Windows will no longer be added.");
+    assert!(!said.has(&format!("input[value='{WINDOWS}'][name=tick][checked]")));
+    let told = said.attribute("input[name=told]", "value").unwrap();
+    let page = choose(&visitor, &said, "products", &[("told", told.as_str())]).await;
     assert!(page.has("form[data-dirty=yes]"), "a choice is a draft until it is saved");
     assert_eq!(page.text(".note"), "Future products of Windows will no longer be added.");
     assert_eq!(stored(&app).await.version, 1);

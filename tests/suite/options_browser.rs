@@ -45,6 +45,7 @@ async fn a_product_is_unticked_in_the_dialog_and_saved_with_the_page() {
             picture(&browser, "products").await;
         }
         browser.click_button("OK").await;
+        browser.see_no_more("A ticked family").await;
         browser.see("All Windows Products").await;
         browser.click_button("Change update classifications").await;
         browser.see("Add/Remove Classifications").await;

@@ -62,7 +62,7 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ),
     (
         "GET",
-        "/options/synchronization/products/children?<draft>&<parent>",
+        "/options/synchronization/products/children?<draft>&<back>&<parent>",
         "/options/synchronization/products/children?draft=1&parent=1",
         Least::Role(Role::Administrator),
     ),

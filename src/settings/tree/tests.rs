@@ -81,40 +81,50 @@ fn a_parent_has_three_looks() {
     assert_eq!(tree.look(&ticks(&[20]), id(10)), Look::Part { ticked: 2, all: 4 });
 }
 
+fn answer(seen: &[u128], ticked: &[u128], own: &[u128]) -> Answer {
+    Answer { seen: set(seen), ticked: set(ticked), own: set(own) }
+}
+
 #[test]
 fn unticking_a_child_of_a_ticked_parent_keeps_the_others_one_by_one() {
     let tree = tree();
-    let seen = set(&[10, 11, 12, 20, 21, 22]);
-    let applied = apply(&tree, &ticks(&[10]), &seen, &set(&[10, 11, 20, 21, 22]));
-    assert_eq!(ids_of(&applied.ticks), set(&[11, 20]));
-    assert_eq!(applied.broken_up, [id(10)]);
+    let seen = [10, 11, 12, 20, 21, 22];
+    let left = apply(&tree, &ticks(&[10]), &answer(&seen, &[10, 11, 20, 21, 22], &[]));
+    assert_eq!(ids_of(&left), set(&[11, 20]));
     // one level further down, the family in between is taken apart too
-    let applied = apply(&tree, &ticks(&[10]), &seen, &set(&[10, 11, 12, 20, 21]));
-    assert_eq!(ids_of(&applied.ticks), set(&[11, 12, 21]));
+    let left = apply(&tree, &ticks(&[10]), &answer(&seen, &[10, 11, 12, 20, 21], &[]));
+    assert_eq!(ids_of(&left), set(&[11, 12, 21]));
 }
 
 #[test]
 fn unticking_a_parent_clears_what_was_ticked_through_it() {
-    let seen = set(&[10, 11, 12]);
-    let applied = apply(&tree(), &ticks(&[10, 31]), &seen, &set(&[11, 12]));
-    assert_eq!(ids_of(&applied.ticks), set(&[31]));
-    assert!(applied.broken_up.is_empty());
+    let left = apply(&tree(), &ticks(&[10, 31]), &answer(&[10, 11, 12], &[11, 12], &[]));
+    assert_eq!(ids_of(&left), set(&[31]));
+}
+
+#[test]
+fn unticking_a_parent_and_some_of_its_children_keeps_the_rest_for_themselves() {
+    let seen = [10, 11, 12, 20, 21, 22];
+    let left = apply(&tree(), &ticks(&[10]), &answer(&seen, &[11], &[]));
+    assert_eq!(ids_of(&left), set(&[11]));
+    // with a script the page says which ticks are meant, also when nothing else was unticked
+    let left = apply(&tree(), &ticks(&[30]), &answer(&[30, 31], &[31], &[31]));
+    assert_eq!(ids_of(&left), set(&[31]));
 }
 
 #[test]
 fn ticking_a_parent_takes_in_single_ticks_below_it() {
-    let seen = set(&[10, 11, 12]);
-    let applied = apply(&tree(), &ticks(&[11, 21]), &seen, &set(&[10, 11]));
-    assert_eq!(applied.ticks, ticks(&[10]));
+    let left = apply(&tree(), &ticks(&[11, 21]), &answer(&[10, 11, 12], &[10, 11], &[]));
+    assert_eq!(left, ticks(&[10]));
 }
 
 #[test]
 fn what_was_not_seen_is_not_changed() {
-    let applied = apply(&tree(), &ticks(&[11, 31]), &set(&[30]), &BTreeSet::new());
-    assert_eq!(ids_of(&applied.ticks), set(&[11, 31]));
+    let left = apply(&tree(), &ticks(&[11, 31]), &answer(&[30], &[], &[]));
+    assert_eq!(ids_of(&left), set(&[11, 31]));
     // nor can an id be ticked that the page did not show, or that is no product
-    let applied = apply(&tree(), &ticks(&[11]), &set(&[40]), &set(&[31, 40]));
-    assert_eq!(ids_of(&applied.ticks), set(&[11]));
+    let left = apply(&tree(), &ticks(&[11]), &answer(&[40], &[31, 40], &[31, 40]));
+    assert_eq!(ids_of(&left), set(&[11]));
 }
 
 #[test]
@@ -130,7 +140,8 @@ fn a_circle_does_not_hang() {
     assert_eq!(tree.descendants(id(1)), set(&[2]));
     assert_eq!(tree.path(id(1)).len(), 1);
     let all = set(&[1, 2, 3]);
-    let _ = apply(&tree, &[tree.tick(id(1), CategoryKind::Product)], &all, &set(&[1]));
+    let answer = Answer { seen: all, ticked: set(&[1]), own: BTreeSet::new() };
+    let _ = apply(&tree, &[tree.tick(id(1), CategoryKind::Product)], &answer);
 }
 
 #[test]

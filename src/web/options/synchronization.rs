@@ -1,11 +1,13 @@
 //! Synchronization Options: five panels, one form, one save.
 
 mod advanced;
-mod categories;
 mod chips;
+mod classifications;
+mod dialog;
 mod form;
 mod locale;
 mod moments;
+mod products;
 mod tree_view;
 mod view;
 
@@ -31,7 +33,8 @@ const NOTICE_COOKIE: &str = "weir-saved";
 
 pub(super) fn routes() -> Vec<Route> {
     let mut all = routes![show_options, save_options, undo_changes];
-    all.extend(categories::routes());
+    all.extend(products::routes());
+    all.extend(classifications::routes());
     all.extend(advanced::routes());
     all
 }
@@ -71,10 +74,12 @@ async fn show_options(
         None => None,
     };
     let id = id.filter(|_| kept.is_some());
-    let Draft { version, values, broken_up } = kept.unwrap_or_default();
+    let Draft { version, values, password_lost } = kept.unwrap_or_default();
     let typed = Typed { values, ..Typed::default() };
     let may_save = reporter.shell.can_administer();
-    let mut view = View::new(&scene.current, &typed, &scene.tree, may_save).with_draft(id, broken_up);
+    let mut view = View::new(&scene.current, &typed, &scene.tree, may_save)
+        .with_draft(id)
+        .with_password_lost(password_lost);
     if id.is_some() {
         // so that a save in between is still noticed
         view.version = version;
@@ -93,14 +98,14 @@ async fn save_options(
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
     let scene = Scene::load(&mut db.0).await?;
-    let (sent, broken_up) = read(&mut db.0, admin.account.id, &fields).await?;
+    let sent = read(&mut db.0, admin.account.id, &fields).await?;
     let world = World { tree: &scene.tree, own: &parts.own };
     let judged = validate::check(&scene.current, &sent.typed, world).await;
     let valid = match judged {
         Ok(valid) if sent.faults.is_empty() => valid,
         judged => {
             let errors = judged.err().unwrap_or_default();
-            return refuse(&mut db.0, admin.shell, &scene, sent, broken_up, &errors).await;
+            return refuse(&mut db.0, admin.shell, &scene, sent, &errors).await;
         }
     };
     let mut wanted = valid.options;
@@ -119,7 +124,7 @@ async fn save_options(
         }
         Err(SettingsError::Conflict(in_force)) => {
             let view = View::new(&in_force, &sent.typed, &scene.tree, true)
-                .with_draft(sent.draft, broken_up)
+                .with_draft(sent.draft)
                 .with_clash(&in_force, &wanted, &scene.tree);
             let status = StatusBox::load(&mut db.0).await?;
             Reply::with(Status::Conflict, &OptionsPage { shell: admin.shell, status, view })
@@ -136,20 +141,16 @@ async fn undo_changes(admin: Administrator, mut db: Db, fields: Form<Fields>) ->
     Ok(Reply::SeeOther(ADDRESS.to_owned()))
 }
 
-/// The form with the choices its draft holds, and what the dialogs had to tell.
+/// The form with the choices its draft holds.
 async fn read(
     conn: &mut AsyncPgConnection,
     account_id: i64,
     fields: &Fields,
-) -> Result<(Submission, Vec<String>), PageError> {
+) -> Result<Submission, PageError> {
     let mut sent = Submission::read(fields);
-    let mut broken_up = Vec::new();
     if let Some(id) = sent.draft {
         match drafts::load(conn, account_id, id).await? {
-            Some(mut draft) => {
-                broken_up = std::mem::take(&mut draft.broken_up);
-                sent.take_draft(draft);
-            }
+            Some(draft) => sent.take_draft(draft),
             None => {
                 sent.draft = None;
                 sent.faults.push(Fault {
@@ -161,7 +162,7 @@ async fn read(
             }
         }
     }
-    Ok((sent, broken_up))
+    Ok(sent)
 }
 
 async fn refuse(
@@ -169,7 +170,6 @@ async fn refuse(
     shell: Shell,
     scene: &Scene,
     sent: Submission,
-    broken_up: Vec<String>,
     errors: &FieldErrors,
 ) -> Result<Reply, PageError> {
     if errors.any_locked() {
@@ -177,7 +177,7 @@ async fn refuse(
         settings::record_refusal(conn, &actor(&shell), &sentences).await?;
     }
     let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
-        .with_draft(sent.draft, broken_up)
+        .with_draft(sent.draft)
         .with_errors(errors, &sent.faults);
     view.version = sent.version;
     view.dirty = true;

@@ -1,5 +1,7 @@
 //! Chromium, used as a person does: by what stands on the buttons and beside the fields.
 
+mod forms;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

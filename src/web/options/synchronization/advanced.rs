@@ -2,16 +2,15 @@
 //! first; OK there leads to the choices.
 
 use askama::Template;
+use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
+use rocket::http::Status;
 use rocket::{Route, get, post, routes};
-use uuid::Uuid;
 
-use super::categories::{Dialog, load_draft, open};
+use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
-use super::{ADDRESS, Scene, locale, view};
-use crate::settings::drafts::{self, Draft};
+use super::{locale, view};
 use crate::settings::languages::LANGUAGES;
-use crate::settings::validate::Typed;
 use crate::settings::{Key, Languages};
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell, Wants};
 
@@ -19,12 +18,10 @@ pub(super) fn routes() -> Vec<Route> {
     routes![open_advanced, show_advanced, choose_advanced]
 }
 
-const TITLE: &str = "Advanced Synchronization Options";
-
 /// One language with its box.
 struct LanguageBox {
-    short: &'static str,
-    name: &'static str,
+    short: String,
+    name: String,
     checked: bool,
 }
 
@@ -32,9 +29,9 @@ struct LanguageBox {
 #[template(path = "options/advanced.html", blocks = ["form"])]
 struct AdvancedPage {
     shell: Shell,
-    title: &'static str,
-    draft: Uuid,
-    back: String,
+    frame: Frame,
+    /// The address of the choices, once the warning was read.
+    onward: String,
     /// The warning was read.
     read: bool,
     locale: &'static str,
@@ -45,29 +42,27 @@ struct AdvancedPage {
     choice: Field,
     languages: Vec<LanguageBox>,
     error: Option<String>,
-    in_dialog: bool,
 }
 
 impl AdvancedPage {
-    fn new(admin: Administrator, scene: &Scene, draft: &Draft, asked: Asked) -> Self {
-        let typed = Typed { values: draft.values.clone(), ..Typed::default() };
-        let files = view::meant(&scene.current, &typed, &scene.tree).files;
+    fn new(shell: Shell, work: &Work, read: bool, wants: Wants) -> Self {
+        let files = view::meant(&work.scene.current, &work.typed(), &work.scene.tree).files;
         let (choice, some) = match &files.languages {
             Languages::All => ("all", Vec::new()),
             Languages::Locale => ("locale", Vec::new()),
             Languages::Only(names) => ("some", names.iter().cloned().collect()),
         };
         let languages = LANGUAGES.iter().map(|(short, name)| LanguageBox {
-            short,
-            name,
+            short: (*short).to_owned(),
+            name: (*name).to_owned(),
             checked: some.iter().any(|one| one == short),
         });
+        let title = if read { "Advanced Synchronization Options" } else { "Before you change this" };
         Self {
-            shell: admin.shell,
-            title: TITLE,
-            draft: asked.draft,
-            back: asked.back,
-            read: asked.read,
+            shell,
+            frame: work.frame(title, wants),
+            onward: format!("{}&read=yes", work.address("advanced")),
+            read,
             locale: locale::name(),
             store: Field::new(Key::FilesStore.name(), files.store.as_str()),
             deferred: Field::new(Key::FilesDeferred.name(), files.deferred.to_string()),
@@ -75,26 +70,15 @@ impl AdvancedPage {
             choice: Field::new("languages", choice),
             languages: languages.collect(),
             error: None,
-            in_dialog: asked.wants == Wants::Fragment,
         }
     }
 
     fn answer(&self, wants: Wants) -> Result<Reply, PageError> {
         match wants {
             Wants::Page => Reply::ok(self),
-            Wants::Fragment => {
-                let form = self.as_form().render().map_err(PageError::internal)?;
-                Reply::ok(&Dialog { form })
-            }
+            Wants::Fragment => over_the_page(self.as_form().render()),
         }
     }
-}
-
-struct Asked {
-    draft: Uuid,
-    back: String,
-    read: bool,
-    wants: Wants,
 }
 
 #[post("/options/synchronization/advanced", data = "<fields>")]
@@ -104,14 +88,12 @@ async fn open_advanced(
     wants: Wants,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
-    let (kept, copy) = open(&mut db.0, admin.account.id, &fields).await?;
-    if wants == Wants::Page {
-        return Ok(Reply::SeeOther(format!("{ADDRESS}/advanced?draft={copy}&back={kept}")));
+    let work = Work::open(&mut db.0, admin.account.id, &fields, wants).await?;
+    work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
+    match wants {
+        Wants::Page => Ok(Reply::SeeOther(work.address("advanced"))),
+        Wants::Fragment => AdvancedPage::new(admin.shell, &work, false, wants).answer(wants),
     }
-    let (_, draft) = load_draft(&mut db.0, admin.account.id, Some(copy)).await?;
-    let scene = Scene::load(&mut db.0).await?;
-    let asked = Asked { draft: copy, back: kept.to_string(), read: false, wants };
-    AdvancedPage::new(admin, &scene, &draft, asked).answer(wants)
 }
 
 #[get("/options/synchronization/advanced?<draft>&<back>&<read>")]
@@ -119,54 +101,64 @@ async fn show_advanced(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
-    draft: &str,
+    draft: Option<&str>,
     back: Option<&str>,
     read: Option<&str>,
 ) -> Result<Reply, PageError> {
-    let id = Uuid::try_parse(draft).ok();
-    let (id, draft) = load_draft(&mut db.0, admin.account.id, id).await?;
-    let scene = Scene::load(&mut db.0).await?;
-    let back = back.unwrap_or_default().to_owned();
-    let asked = Asked { draft: id, back, read: read == Some("yes"), wants };
-    AdvancedPage::new(admin, &scene, &draft, asked).answer(wants)
+    let (draft, back) = (draft.unwrap_or_default(), back.unwrap_or_default());
+    let work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
+    work.refuse_if_locked(&mut db.0, &admin.shell, false).await?;
+    AdvancedPage::new(admin.shell, &work, read == Some("yes"), wants).answer(wants)
 }
 
 #[post("/options/synchronization/advanced/choice", data = "<fields>")]
-async fn choose_advanced(admin: Administrator, mut db: Db, fields: Form<Fields>) -> Result<Reply, PageError> {
-    let account_id = admin.account.id;
-    let (id, mut draft) = load_draft(&mut db.0, account_id, fields.id("draft")).await?;
-    let back = fields.id("back");
-    let local = fields.first(Key::FilesStore.name()) != "source";
-    draft.values.insert(Key::FilesStore, fields.first(Key::FilesStore.name()).to_owned());
+async fn choose_advanced(
+    admin: Administrator,
+    mut db: Db,
+    wants: Wants,
+    fields: Form<Fields>,
+) -> Result<Reply, PageError> {
+    let (draft, back) = (fields.first("draft"), fields.first("back"));
+    let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
+    work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
+    let store = fields.first(Key::FilesStore.name());
+    work.draft.values.insert(Key::FilesStore, store.to_owned());
     // Without local files the rest is not in force and keeps its value.
-    if local {
+    if store != "source" {
         for key in [Key::FilesDeferred, Key::FilesExpress] {
             let ticked = fields.first(key.name()) == "true";
-            draft.values.insert(key, ticked.to_string());
+            work.draft.values.insert(key, ticked.to_string());
         }
         let languages = match fields.first("languages") {
             "some" => fields.all("language").collect::<Vec<_>>().join(","),
             other => other.to_owned(),
         };
         if languages.is_empty() {
-            let scene = Scene::load(&mut db.0).await?;
-            let asked = Asked {
-                draft: id,
-                back: back.map(|id| id.to_string()).unwrap_or_default(),
-                read: true,
-                wants: Wants::Page,
-            };
-            draft.values.remove(&Key::FilesLanguages);
-            let mut page = AdvancedPage::new(admin, &scene, &draft, asked);
-            "some".clone_into(&mut page.choice.value);
-            page.error = Some("Select at least one language.".to_owned());
-            return Reply::refused(&page);
+            return refuse(&mut db.0, admin, work, wants).await;
         }
-        draft.values.insert(Key::FilesLanguages, languages);
+        work.draft.values.insert(Key::FilesLanguages, languages);
     }
-    drafts::store(&mut db.0, account_id, Some(id), &draft).await?;
-    if let Some(back) = back {
-        drafts::forget(&mut db.0, account_id, back).await?;
+    work.finish(&mut db.0, admin, wants).await
+}
+
+/// "Only in the selected languages" without one: the dialog comes back with everything else as chosen.
+async fn refuse(
+    conn: &mut AsyncPgConnection,
+    admin: Administrator,
+    mut work: Work,
+    wants: Wants,
+) -> Result<Reply, PageError> {
+    work.keep(conn, admin.account.id).await?;
+    let mut page = AdvancedPage::new(admin.shell, &work, true, wants);
+    "some".clone_into(&mut page.choice.value);
+    for one in &mut page.languages {
+        one.checked = false;
     }
-    Ok(Reply::SeeOther(format!("{ADDRESS}?draft={id}")))
+    page.error = Some("Select at least one language.".to_owned());
+    match wants {
+        Wants::Page => Reply::refused(&page),
+        Wants::Fragment => {
+            Ok(over_the_page(page.as_form().render())?.with_status(Status::UnprocessableEntity))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What the page's one form sends: every field by name, each at most once, none unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rocket::form::{DataField, FromForm, Options, ValueField};
 use uuid::Uuid;
@@ -46,6 +46,11 @@ impl Fields {
         self.0.iter().filter(move |(one, _)| one == name).map(|(_, value)| value.as_str())
     }
 
+    /// The ids of a field that may be sent many times; what is no id is passed over.
+    pub fn ids(&self, name: &str) -> BTreeSet<Uuid> {
+        self.all(name).filter_map(|text| Uuid::try_parse(text).ok()).collect()
+    }
+
     /// The id in a field; `None` when it is empty or not an id.
     pub fn id(&self, name: &str) -> Option<Uuid> {
         Uuid::try_parse(self.first(name)).ok()
@@ -67,6 +72,8 @@ pub struct Submission {
     pub version: i64,
     pub draft: Option<Uuid>,
     pub typed: Typed,
+    /// A password was typed before a dialog was opened, and not kept.
+    pub password_lost: bool,
     pub faults: Vec<Fault>,
 }
 
@@ -92,8 +99,8 @@ const ON_THE_PAGE: [Key; 18] = [
     Key::Replica,
 ];
 const REMOVE_PASSWORD: &str = "proxy.remove_password";
-/// Fields that carry the form, not a setting.
-const CARRIERS: [&str; 3] = ["csrf", "version", "draft"];
+/// Fields that carry the form or say which task was used, not a setting.
+const CARRIERS: [&str; 6] = ["csrf", "version", "draft", "then", "confirmed", "run"];
 
 impl Submission {
     /// Reads the form. Fields that the page's script disabled are absent and keep their value; what
@@ -106,8 +113,9 @@ impl Submission {
         };
         let mut password = Zeroizing::new(String::new());
         let mut remove = false;
-        for (nth, (name, value)) in fields.0.iter().enumerate() {
-            let repeated = fields.0[..nth].iter().any(|(earlier, _)| earlier == name);
+        let mut names = BTreeSet::new();
+        for (name, value) in &fields.0 {
+            let repeated = !names.insert(name.as_str());
             let key = Key::parse(name);
             if repeated {
                 read.fault(key, "This field was sent twice. Nothing was saved.".to_owned());
@@ -133,6 +141,7 @@ impl Submission {
 
     /// Puts what was chosen in dialogs beside what was typed.
     pub fn take_draft(&mut self, draft: Draft) {
+        self.password_lost = draft.password_lost;
         for (key, value) in draft.values {
             if !ON_THE_PAGE.contains(&key) {
                 self.typed.values.entry(key).or_insert(value);
@@ -140,9 +149,10 @@ impl Submission {
         }
     }
 
-    /// Everything typed and chosen, as a draft; never the password.
-    pub fn to_draft(&self, broken_up: Vec<String>) -> Draft {
-        Draft { version: self.version, values: self.typed.values.clone(), broken_up }
+    /// Everything typed and chosen, as a draft; of the password only that there was one.
+    pub fn to_draft(&self) -> Draft {
+        let password_lost = self.password_lost || matches!(self.typed.password, PasswordInput::Replace(_));
+        Draft { version: self.version, values: self.typed.values.clone(), password_lost }
     }
 
     fn fault(&mut self, key: Option<Key>, sentence: String) {
@@ -227,6 +237,6 @@ mod tests {
     fn r217_a_draft_never_holds_the_password() {
         let read = read(&[("proxy.password", "hunter2")]);
         assert!(matches!(read.typed.password, PasswordInput::Replace(_)));
-        assert!(!format!("{:?}", read.to_draft(Vec::new())).contains("hunter2"));
+        assert!(!format!("{:?}", read.to_draft()).contains("hunter2"));
     }
 }

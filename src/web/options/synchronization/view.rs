@@ -9,7 +9,7 @@ use super::form::Fault;
 use super::moments::{self, NextRun};
 use crate::settings::changes::{self, Change};
 use crate::settings::languages::language_name;
-use crate::settings::tree::CategoryTree;
+use crate::settings::tree::{CategoryTree, Look, Looks};
 use crate::settings::validate::{Typed, Valid, parse_ticks};
 use crate::settings::{
     CategoryKind, FieldErrors, FileStore, Key, Languages, Panel, Selected, SourceKind, SyncOptions,
@@ -57,6 +57,12 @@ pub struct ClashRow {
     pub theirs: String,
 }
 
+/// A family that was ticked as a whole and now is single products.
+pub struct BrokenUp {
+    pub id: Uuid,
+    pub title: String,
+}
+
 /// Everything between the tasks and the end of the page.
 pub struct View {
     pub version: i64,
@@ -79,7 +85,7 @@ pub struct View {
     pub products_error: Option<String>,
     pub classifications: Vec<String>,
     pub classifications_error: Option<String>,
-    pub broken_up: Vec<String>,
+    pub broken_up: Vec<BrokenUp>,
     pub proxy_enabled: Field,
     pub proxy_server: Field,
     pub proxy_port: Field,
@@ -89,6 +95,8 @@ pub struct View {
     pub proxy_password: Field,
     pub proxy_basic: Field,
     pub password_kept: bool,
+    /// A password was typed and could not be kept.
+    pub password_lost: bool,
     pub kind: Field,
     pub server: Field,
     pub port: Field,
@@ -137,7 +145,7 @@ impl View {
             products_error: None,
             classifications: chips(tree, &classification_ticks, CategoryKind::Classification),
             classifications_error: None,
-            broken_up: Vec::new(),
+            broken_up: broken_up(current, &product_ticks, tree),
             proxy_enabled: field(Key::ProxyEnabled),
             proxy_server: field(Key::ProxyServer),
             proxy_port: field(Key::ProxyPort),
@@ -147,6 +155,7 @@ impl View {
             proxy_password: Field::new(Key::ProxyPassword.name(), ""),
             proxy_basic: field(Key::ProxyBasic),
             password_kept: current.proxy.password.is_some(),
+            password_lost: false,
             kind: field(Key::SourceKind),
             server: field(Key::SourceServer),
             port: field(Key::SourcePort),
@@ -162,10 +171,15 @@ impl View {
         }
     }
 
-    /// With the choices of a draft: its id, and what its dialogs have to tell.
-    pub fn with_draft(mut self, id: Option<Uuid>, broken_up: Vec<String>) -> Self {
+    /// With the choices of a draft.
+    pub fn with_draft(mut self, id: Option<Uuid>) -> Self {
         self.draft = id.map(|id| id.to_string()).unwrap_or_default();
-        self.broken_up = broken_up;
+        self
+    }
+
+    /// A password was typed before and has to be typed again.
+    pub fn with_password_lost(mut self, lost: bool) -> Self {
+        self.password_lost = lost;
         self
     }
 
@@ -198,6 +212,15 @@ impl View {
             rows,
         });
         self
+    }
+
+    /// The line under the password.
+    pub fn password_hint(&self) -> &'static str {
+        match (self.password_lost, self.password_kept) {
+            (true, _) => "The password you typed was not kept. Type it again.",
+            (false, true) => "Unchanged unless you type a new one.",
+            (false, false) => "",
+        }
     }
 
     fn put_error(&mut self, key: Key, sentence: String) {
@@ -279,6 +302,22 @@ pub fn meant_ticks(
         }
         None => current.selected(kind).collect(),
     }
+}
+
+/// Families that are ticked as a whole in what is saved and only in part under `ticks`.
+pub fn broken_up(current: &SyncOptions, ticks: &[Selected], tree: &CategoryTree) -> Vec<BrokenUp> {
+    let looks = Looks::new(tree, ticks);
+    let whole = current.selected(CategoryKind::Product).filter(|one| one.with_descendants);
+    whole
+        .filter(|one| matches!(looks.of(one.category_id), Look::Part { .. }))
+        .filter_map(|one| tree.get(one.category_id))
+        .map(|node| BrokenUp { id: node.id, title: node.title.clone() })
+        .collect()
+}
+
+/// Ids as they are kept in a draft.
+pub fn ids_text(ids: impl IntoIterator<Item = Uuid>) -> String {
+    ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
 }
 
 fn anchor(key: Key) -> String {

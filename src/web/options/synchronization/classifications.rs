@@ -1,0 +1,99 @@
+//! Add/Remove Classifications: a flat list, chosen one by one.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use diesel_async::AsyncPgConnection;
+use rocket::form::Form;
+use rocket::{Route, get, post, routes};
+use uuid::Uuid;
+
+use super::dialog::{Frame, Work, over_the_page};
+use super::form::Fields;
+use super::tree_view::{self, NodeView};
+use super::view;
+use crate::settings::{CategoryKind, Key, known_tree_with_counts};
+use crate::web::words::counted;
+use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![open_classifications, show_classifications, choose_classifications]
+}
+
+const KIND: CategoryKind = CategoryKind::Classification;
+
+#[derive(Template)]
+#[template(path = "options/classifications.html", blocks = ["form"])]
+struct ClassificationsPage {
+    shell: Shell,
+    frame: Frame,
+    nodes: Vec<NodeView>,
+    counted: String,
+}
+
+async fn show(
+    conn: &mut AsyncPgConnection,
+    shell: Shell,
+    mut work: Work,
+    wants: Wants,
+) -> Result<Reply, PageError> {
+    work.scene.tree = known_tree_with_counts(conn).await?;
+    let tree = &work.scene.tree;
+    let ticks = view::meant_ticks(&work.scene.current, &work.typed(), tree, KIND);
+    let mut nodes = tree_view::classifications(tree, &ticks);
+    nodes.extend(tree_view::unknown(tree, &ticks, KIND));
+    let counted = counted(ticks.len() as i64, "classification", "classifications");
+    let frame = work.frame("Add/Remove Classifications", wants);
+    let page = ClassificationsPage { shell, frame, nodes, counted };
+    match wants {
+        Wants::Page => Reply::ok(&page),
+        Wants::Fragment => over_the_page(page.as_form().render()),
+    }
+}
+
+#[post("/options/synchronization/classifications", data = "<fields>")]
+async fn open_classifications(
+    admin: Administrator,
+    mut db: Db,
+    wants: Wants,
+    fields: Form<Fields>,
+) -> Result<Reply, PageError> {
+    let work = Work::open(&mut db.0, admin.account.id, &fields, wants).await?;
+    work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
+    match wants {
+        Wants::Page => Ok(Reply::SeeOther(work.address("classifications"))),
+        Wants::Fragment => show(&mut db.0, admin.shell, work, wants).await,
+    }
+}
+
+#[get("/options/synchronization/classifications?<draft>&<back>")]
+async fn show_classifications(
+    admin: Administrator,
+    mut db: Db,
+    wants: Wants,
+    draft: Option<&str>,
+    back: Option<&str>,
+) -> Result<Reply, PageError> {
+    let (draft, back) = (draft.unwrap_or_default(), back.unwrap_or_default());
+    let work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
+    work.refuse_if_locked(&mut db.0, &admin.shell, false).await?;
+    show(&mut db.0, admin.shell, work, wants).await
+}
+
+#[post("/options/synchronization/classifications/choice", data = "<fields>")]
+async fn choose_classifications(
+    admin: Administrator,
+    mut db: Db,
+    wants: Wants,
+    fields: Form<Fields>,
+) -> Result<Reply, PageError> {
+    let (draft, back) = (fields.first("draft"), fields.first("back"));
+    let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
+    work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
+    let (seen, ticked): (BTreeSet<Uuid>, BTreeSet<Uuid>) = (fields.ids("seen"), fields.ids("tick"));
+    let current = view::meant_ticks(&work.scene.current, &work.typed(), &work.scene.tree, KIND);
+    let kept = current.iter().map(|one| one.category_id).filter(|id| !seen.contains(id));
+    let chosen: BTreeSet<Uuid> = kept.chain(ticked.intersection(&seen).copied()).collect();
+    work.draft.values.insert(Key::Classifications, view::ids_text(chosen));
+    work.finish(&mut db.0, admin, wants).await
+}
