@@ -200,8 +200,12 @@
     summary(root);
     mark();
   };
+  // What is drawn anew keeps the focus.
+  let focusedId = "";
+  document.addEventListener("htmx:before:swap", () => { focusedId = document.activeElement?.id || ""; });
   document.addEventListener("htmx:after:swap", (event) => {
     leaving = false;
+    if (focusedId && document.activeElement === document.body) document.getElementById(focusedId)?.focus();
     const target = event.detail && event.detail.ctx && event.detail.ctx.target;
     if (target && target.matches) settle(target);
     refresh(document);

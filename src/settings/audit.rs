@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::{Map, Value};
 
+use super::actor::Actor;
 use super::changes::Change;
-use super::store::Actor;
 use crate::db::schema::audit;
 
 /// Writes one entry with the values before and after of the changed keys only.

@@ -3,6 +3,7 @@
 //! The rules are pure and in one place; page and command line use the same ones. This module owns
 //! the tables `sync_options`, `selected_categories` and `option_drafts`.
 
+mod actor;
 mod audit;
 pub mod builtin;
 pub mod changes;
@@ -12,6 +13,7 @@ mod host;
 pub mod keys;
 mod known;
 pub mod languages;
+pub mod locale;
 pub mod options;
 mod own;
 mod refusal;
@@ -21,6 +23,7 @@ mod text;
 pub mod tree;
 pub mod validate;
 
+pub use actor::Actor;
 pub use audit::record_refusal;
 pub use error::SettingsError;
 pub use host::{host_address, normalize_host};
@@ -32,4 +35,4 @@ pub use options::{
 };
 pub use own::OwnServices;
 pub use refusal::{FieldError, FieldErrors};
-pub use store::{Actor, Saved, load, save};
+pub use store::{Saved, load, save};

@@ -22,6 +22,12 @@ impl OwnServices {
         Self { listens_on, host_name: host_name.trim().to_ascii_lowercase() }
     }
 
+    /// No listener at all: no address is this server's own.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(SocketAddr::from(([0, 0, 0, 0], 0)), "")
+    }
+
     /// With this machine's name as its kernel tells it.
     #[must_use]
     pub fn of_this_machine(listens_on: SocketAddr) -> Self {

@@ -51,6 +51,36 @@ pub fn times_of_day(schedule: &Schedule) -> Vec<NaiveTime> {
         .collect()
 }
 
+/// What a change of the clock does to one of the times of a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockChange {
+    /// The time does not exist on that day; the run starts at `instead`.
+    Skipped { day: NaiveDate, time: NaiveTime, instead: NaiveTime },
+    /// The time comes twice on that day; the first one counts.
+    Twice { day: NaiveDate, time: NaiveTime },
+}
+
+/// The first day of the coming year on which a change of the clock meets a time of the schedule.
+#[must_use]
+pub fn next_clock_change(schedule: &Schedule, after: DateTime<Utc>) -> Option<ClockChange> {
+    const DAYS: usize = 366;
+    if schedule.mode == ScheduleMode::Manual {
+        return None;
+    }
+    let zone = schedule.time_zone;
+    let times = times_of_day(schedule);
+    after.with_timezone(&zone).date_naive().iter_days().take(DAYS).find_map(|day| {
+        times.iter().find_map(|&time| match zone.from_local_datetime(&day.and_time(time)) {
+            MappedLocalTime::Single(_) => None,
+            MappedLocalTime::Ambiguous(..) => Some(ClockChange::Twice { day, time }),
+            MappedLocalTime::None => {
+                let instead = existing(zone, day.and_time(time))?.with_timezone(&zone).time();
+                Some(ClockChange::Skipped { day, time, instead })
+            }
+        })
+    })
+}
+
 fn moments_of(schedule: &Schedule, day: NaiveDate) -> Vec<DateTime<Utc>> {
     let zone = schedule.time_zone;
     let day_exists = existing(zone, day.and_time(NaiveTime::MIN))

@@ -10,6 +10,7 @@ use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
+use super::actor::Actor;
 use super::audit;
 use super::changes::{self, Change};
 use super::error::SettingsError;
@@ -18,18 +19,6 @@ use super::options::{
     SyncOptions,
 };
 use crate::db::schema::{selected_categories, sync_options};
-
-/// Who saves, for the audit log.
-#[derive(Debug, Clone)]
-pub struct Actor {
-    /// Account name, or `command line`.
-    pub name: String,
-    pub account_id: Option<i64>,
-    /// Address the request came from; empty on the command line.
-    pub peer: String,
-    /// The request's id, as in the log; empty on the command line.
-    pub request_id: String,
-}
 
 /// A save that went through.
 #[derive(Debug, Clone)]

@@ -209,6 +209,7 @@ async fn r205_crafted_fields_are_refused_by_name() {
     assert_eq!(save(&visitor, "1", &[("schedule.mode", "hourly")]).await.status(), 422);
     assert_eq!(save(&visitor, "1", &[("source.kind", "-")]).await.status(), 422);
     assert_eq!(stored(&app).await.version, 1);
+    assert_eq!(audited(&app, "settings.refused").await, 4, "what no page sends is written down");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,14 +345,100 @@ async fn the_advanced_dialog_warns_first_and_is_saved_with_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_refuses_what_its_page_locks_and_writes_it_down() {
     let (app, visitor) = start().await;
-    let replica = [("source.kind", "upstream"), ("source.server", "wsus01"), ("replica", "true")];
+    let mut replica = vec![("source.kind", "upstream"), ("source.server", "wsus01"), ("replica", "true")];
+    // its consequences are said first, and nothing is saved before they are confirmed
+    let asked = save(&visitor, "1", &replica).await;
+    assert_eq!(asked.status(), 200);
+    assert!(asked.text("#question-title").contains("replica of wsus01:8530"));
+    assert_eq!(asked.field("source.server").value(), "wsus01");
+    assert_eq!(stored(&app).await.version, 1);
+    replica.push(("confirmed", "replica"));
     assert_eq!(save(&visitor, "1", &replica).await.status(), 303);
     let page = visitor.get(ADDRESS).await;
     assert!(page.has("#change-products[disabled]") && page.has("#advanced[disabled]"));
     let crafted = save(&visitor, "2", &[("replica", "true")]).await;
     assert_eq!(crafted.status(), 422);
     assert_eq!(audited(&app, "settings.refused").await, 1);
+    // neither by a dialog, opened or answered by hand
+    for path in ["products", "products/choice", "classifications/choice", "advanced/choice", "products/find"]
+    {
+        let fields = [("tick", WINDOWS_10), ("files.store", "source")];
+        let refused = visitor.post_from(ADDRESS, &format!("{ADDRESS}/{path}"), &fields).await;
+        assert_eq!(refused.status(), 422, "{path}");
+        assert!(refused.text("main").contains("replica of wsus01:8530"), "{path}");
+    }
+    assert_eq!(audited(&app, "settings.refused").await, 6);
+    assert_eq!(visitor.get(&format!("{ADDRESS}/products")).await.status(), 422);
     assert_eq!(stored(&app).await.version, 2);
+}
+
+/// Puts a run there that `bert` began and that nobody works on for an hour.
+pub async fn somebodys_run(app: &TestApp) -> i64 {
+    let sql = "WITH run AS (INSERT INTO sync_runs (state, trigger, started_by)
+                 VALUES ('running', 'manual', 'bert') RETURNING id),
+               job AS (INSERT INTO jobs (kind, dedup_key, args, run_after)
+                 SELECT 'synchronize', 'held', jsonb_build_object('run_id', id), now() + interval '1 hour' FROM run)
+               SELECT id FROM run";
+    app.db.client().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s017_synchronize_now_with_unsaved_changes_asks_and_keeps_them() {
+    let (app, visitor) = start().await;
+    let path = format!("{ADDRESS}/synchronize");
+    let mut typed = form("1", &[("schedule.mode", "daily"), ("proxy.password", "hunter2 hunter2")]);
+    let asked = visitor.post_from(ADDRESS, &path, &typed).await;
+    assert_eq!(asked.status(), 200);
+    assert_eq!(asked.text("#question-title"), "Synchronize with unsaved changes?");
+    assert!(asked.has("[id='schedule.mode-daily'][checked]"));
+    assert!(asked.text("#proxy\\.password-hint").starts_with("The password you typed was not kept."));
+    assert_eq!(audited(&app, "synchronization.start").await, 0);
+    // with the saved settings: what was typed comes back as unsaved
+    typed.push(("confirmed", "saved"));
+    let to = visitor.post_from(ADDRESS, &path, &typed).await;
+    assert_eq!(to.status(), 303, "{}", to.body);
+    let page = visitor.get(to.location()).await;
+    assert!(page.has("[id='schedule.mode-daily'][checked]") && page.has("form[data-dirty=yes]"));
+    assert!(
+        page.text("#notice").starts_with("The synchronization has been started."),
+        "{}",
+        page.text("#notice")
+    );
+    assert_eq!(audited(&app, "synchronization.start").await, 1);
+    assert_eq!(stored(&app).await.version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s018_a_second_start_joins_and_says_who_began() {
+    let (app, visitor) = start().await;
+    let run = somebodys_run(&app).await;
+    let page = visitor.get(ADDRESS).await;
+    assert_eq!(page.texts(".tasks button")[0], "Stop synchronization");
+    let path = format!("{ADDRESS}/synchronize");
+    let to = visitor.post_from(ADDRESS, &path, &form("1", &[])).await;
+    assert_eq!((to.status(), to.location()), (303, ADDRESS));
+    let notice = visitor.get(ADDRESS).await.text("#notice");
+    assert!(notice.starts_with("A synchronization is already running.bert began it at"), "{notice}");
+    assert_eq!(audited(&app, "synchronization.join").await, 1);
+    // stopping keeps what is typed
+    let run = run.to_string();
+    let typed = form("1", &[("schedule.mode", "daily"), ("run", run.as_str())]);
+    let to = visitor.post_from(ADDRESS, &format!("{ADDRESS}/stop"), &typed).await;
+    assert_eq!(to.status(), 303);
+    let page = visitor.get(to.location()).await;
+    assert!(page.has("[id='schedule.mode-daily'][checked]"));
+    assert_eq!(audited(&app, "synchronization.stop").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn saving_and_synchronizing_in_one_go_uses_the_new_settings() {
+    let (app, visitor) = start().await;
+    let both = [("schedule.mode", "daily"), ("then", "synchronize")];
+    assert_eq!(save(&visitor, "1", &both).await.status(), 303);
+    let notices = visitor.get(ADDRESS).await.texts("#notice .notice-title");
+    assert_eq!(notices, ["Your settings have been saved.", "The synchronization has been started."]);
+    assert_eq!(stored(&app).await.version, 2);
+    assert_eq!(audited(&app, "synchronization.start").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

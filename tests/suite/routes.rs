@@ -37,6 +37,25 @@ const RULES: &[(&str, &str, &str, Least)] = &[
         Least::Role(Role::Administrator),
     ),
     (
+        "GET",
+        "/options/synchronization/next-run?<fields..>",
+        "/options/synchronization/next-run",
+        Least::Role(Role::Administrator),
+    ),
+    (
+        "POST",
+        "/options/synchronization/synchronize",
+        "/options/synchronization/synchronize",
+        Least::Role(Role::Administrator),
+    ),
+    (
+        "POST",
+        "/options/synchronization/stop",
+        "/options/synchronization/stop",
+        Least::Role(Role::Administrator),
+    ),
+    ("GET", "/options/synchronization/state", "/options/synchronization/state", Least::Role(Role::Reporter)),
+    (
         "POST",
         "/options/synchronization/products",
         "/options/synchronization/products",

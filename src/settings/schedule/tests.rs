@@ -91,3 +91,20 @@ fn a_day_that_a_zone_skipped_has_no_run() {
         .collect();
     assert_eq!(days, ["29 03:00", "31 03:00"]);
 }
+
+#[test]
+fn a_change_of_the_clock_that_meets_a_time_is_foretold() {
+    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+    let time = |text: &str| text.parse::<NaiveTime>().unwrap();
+    let now = utc("2026-11-22T12:00:00Z");
+    let spring =
+        ClockChange::Skipped { day: day("2027-03-28"), time: time("02:30:00"), instead: time("03:00:00") };
+    assert_eq!(next_clock_change(&daily("Europe/Berlin", "02:30", 1), now), Some(spring));
+    let autumn = ClockChange::Twice { day: day("2027-10-31"), time: time("02:30:00") };
+    assert_eq!(
+        next_clock_change(&daily("Europe/Berlin", "02:30", 1), utc("2027-04-01T00:00:00Z")),
+        Some(autumn)
+    );
+    assert_eq!(next_clock_change(&daily("Europe/Berlin", "04:30", 1), now), None);
+    assert_eq!(next_clock_change(&daily("Asia/Taipei", "02:30", 24), now), None);
+}

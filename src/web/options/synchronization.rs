@@ -5,37 +5,42 @@ mod chips;
 mod classifications;
 mod dialog;
 mod form;
-mod locale;
 mod moments;
+mod next_run;
+mod notice;
 mod products;
+mod question;
+mod tasks;
 mod tree_view;
 mod view;
 
 use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
-use rocket::http::{Cookie, CookieJar, Status};
+use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
 use self::form::{Fault, Fields, Submission};
-use self::view::{Notice, OptionsPage, View};
+use self::notice::RunNotice;
+use self::question::Question;
+use self::view::{OptionsPage, View};
 use super::{OptionsParts, actor};
 use crate::settings::drafts::{self, Draft};
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
-use crate::settings::{self, FieldErrors, Panel, Proxy, SettingsError, SyncOptions, changes};
-use crate::web::synchronizations::StatusBox;
+use crate::settings::{self, FieldErrors, Proxy, SettingsError, SyncOptions, changes};
+use crate::web::synchronizations::{StatusBox, begin};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell};
 
 const ADDRESS: &str = "/options/synchronization";
-/// Tells the page after a save which panels changed; read once.
-const NOTICE_COOKIE: &str = "weir-saved";
 
 pub(super) fn routes() -> Vec<Route> {
     let mut all = routes![show_options, save_options, undo_changes];
     all.extend(products::routes());
     all.extend(classifications::routes());
     all.extend(advanced::routes());
+    all.extend(next_run::routes());
+    all.extend(tasks::routes());
     all
 }
 
@@ -84,9 +89,19 @@ async fn show_options(
         // so that a save in between is still noticed
         view.version = version;
     }
-    view.notice = take_notice(cookies);
-    let status = StatusBox::load(&mut db.0).await?;
-    Reply::ok(&OptionsPage { shell: reporter.shell, status, view })
+    view.notice = notice::take(&mut db.0, cookies, scene.current.schedule.time_zone).await?;
+    draw(&mut db.0, reporter.shell, Status::Ok, view).await
+}
+
+/// The whole page.
+async fn draw(
+    conn: &mut AsyncPgConnection,
+    shell: Shell,
+    status: Status,
+    view: View,
+) -> Result<Reply, PageError> {
+    let run = StatusBox::load(conn).await?;
+    Reply::with(status, &OptionsPage { shell, status: run, view })
 }
 
 #[post("/options/synchronization", data = "<fields>")]
@@ -109,6 +124,18 @@ async fn save_options(
         }
     };
     let mut wanted = valid.options;
+    let and_synchronize = fields.first("then") == "synchronize";
+    if wanted.replica && !scene.current.replica && fields.first("confirmed") != "replica" {
+        let of = wanted.source.shown();
+        let question = Question::Replica { of, and_synchronize };
+        let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
+            .with_draft(sent.draft)
+            .with_password_lost(sent.loses_password());
+        view.version = sent.version;
+        view.dirty = true;
+        view.question = Some(question);
+        return draw(&mut db.0, admin.shell, Status::Ok, view).await;
+    }
     if let Some(password) = &valid.new_password {
         let sealed = parts.key.seal(Proxy::PASSWORD_PURPOSE, password.as_bytes());
         wanted.proxy.password = Some(sealed);
@@ -119,15 +146,19 @@ async fn save_options(
             if let Some(id) = sent.draft {
                 drafts::forget(&mut db.0, admin.account.id, id).await?;
             }
-            leave_notice(cookies, &changes::panels(&saved.changes));
+            let run = match and_synchronize {
+                true => Some(RunNotice::new(begin(&mut db.0, &admin.shell).await?, chrono_tz::Tz::UTC)),
+                false => None,
+            };
+            notice::leave(cookies, Some(&changes::panels(&saved.changes)), run.as_ref());
             Ok(Reply::SeeOther(ADDRESS.to_owned()))
         }
         Err(SettingsError::Conflict(in_force)) => {
             let view = View::new(&in_force, &sent.typed, &scene.tree, true)
                 .with_draft(sent.draft)
+                .with_password_lost(sent.loses_password())
                 .with_clash(&in_force, &wanted, &scene.tree);
-            let status = StatusBox::load(&mut db.0).await?;
-            Reply::with(Status::Conflict, &OptionsPage { shell: admin.shell, status, view })
+            draw(&mut db.0, admin.shell, Status::Conflict, view).await
         }
         Err(other) => Err(page_error(other)),
     }
@@ -155,6 +186,7 @@ async fn read(
                 sent.draft = None;
                 sent.faults.push(Fault {
                     key: None,
+                    is_crafted: false,
                     sentence: "What was chosen in a dialog is no longer kept. Choose it again, \
                                or save the rest as it is shown now."
                         .to_owned(),
@@ -172,42 +204,17 @@ async fn refuse(
     sent: Submission,
     errors: &FieldErrors,
 ) -> Result<Reply, PageError> {
-    if errors.any_locked() {
-        let sentences: Vec<String> = errors.0.iter().map(|one| one.sentence.clone()).collect();
+    let crafted = sent.faults.iter().filter(|one| one.is_crafted).map(|one| one.sentence.clone());
+    let locked = errors.0.iter().filter(|one| one.locked).map(|one| one.sentence.clone());
+    let sentences: Vec<String> = crafted.chain(locked).collect();
+    if !sentences.is_empty() {
         settings::record_refusal(conn, &actor(&shell), &sentences).await?;
     }
     let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
         .with_draft(sent.draft)
+        .with_password_lost(sent.loses_password())
         .with_errors(errors, &sent.faults);
     view.version = sent.version;
     view.dirty = true;
-    let status = StatusBox::load(conn).await?;
-    Reply::refused(&OptionsPage { shell, status, view })
-}
-
-/// The panels by their number on the page, so that the cookie carries no text.
-fn leave_notice(cookies: &CookieJar<'_>, panels: &[Panel]) {
-    let numbers: Vec<String> = Panel::ALL
-        .iter()
-        .enumerate()
-        .filter(|(_, panel)| panels.contains(panel))
-        .map(|(number, _)| number.to_string())
-        .collect();
-    let cookie = Cookie::build((NOTICE_COOKIE, format!("s{}", numbers.concat())))
-        .path(ADDRESS)
-        .http_only(true)
-        .same_site(rocket::http::SameSite::Lax);
-    cookies.add(cookie);
-}
-
-fn take_notice(cookies: &CookieJar<'_>) -> Notice {
-    let Some(cookie) = cookies.get(NOTICE_COOKIE) else { return Notice::None };
-    let panels: Vec<&'static str> = Panel::ALL
-        .iter()
-        .enumerate()
-        .filter(|(number, _)| cookie.value().contains(&number.to_string()))
-        .map(|(_, panel)| panel.title())
-        .collect();
-    cookies.remove(Cookie::build(NOTICE_COOKIE).path(ADDRESS));
-    if panels.is_empty() { Notice::Unchanged } else { Notice::Saved(panels) }
+    draw(conn, shell, Status::UnprocessableEntity, view).await
 }

@@ -7,6 +7,7 @@ mod start;
 mod status;
 mod view;
 
+pub use start::{begin, halt};
 pub use status::StatusBox;
 pub(super) use view::RunView;
 

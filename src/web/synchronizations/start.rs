@@ -1,17 +1,42 @@
 //! Starting and stopping a synchronization.
 
+use diesel_async::AsyncPgConnection;
 use rocket::post;
 
 use crate::accounts::audit;
-use crate::sync::runs::{self, Trigger};
-use crate::web::{Db, Operator, PageError, Reply, Wants};
+use crate::sync::runs::{self, Requested, Trigger};
+use crate::web::{Db, Operator, PageError, Reply, Shell, Wants};
+
+/// Asks for a run in the name of the person, and writes it down.
+///
+/// # Errors
+/// [`PageError`] when the database fails.
+pub async fn begin(conn: &mut AsyncPgConnection, shell: &Shell) -> Result<Requested, PageError> {
+    let requested = runs::request(conn, Trigger::Manual, shell.actor()).await?;
+    let object = format!("synchronization {}", requested.run_id);
+    let action = if requested.joined { "synchronization.join" } else { "synchronization.start" };
+    audit::record(conn, shell.audit(action, &object)).await?;
+    Ok(requested)
+}
+
+/// Asks a run to stop in the name of the person, and writes it down. One that has ended is left alone.
+///
+/// # Errors
+/// [`PageError`] when there is no such run, or the database fails.
+pub async fn halt(conn: &mut AsyncPgConnection, shell: &Shell, run_id: i64) -> Result<(), PageError> {
+    if runs::get(conn, run_id).await?.is_none() {
+        return Err(PageError::NotFound { what: "synchronization" });
+    }
+    if runs::stop(conn, run_id, shell.actor()).await? {
+        let object = format!("synchronization {run_id}");
+        audit::record(conn, shell.audit("synchronization.stop", &object)).await?;
+    }
+    Ok(())
+}
 
 #[post("/synchronizations")]
 pub(super) async fn start_run(operator: Operator, wants: Wants, mut db: Db) -> Result<Reply, PageError> {
-    let requested = runs::request(&mut db.0, Trigger::Manual, operator.shell.actor()).await?;
-    let object = format!("synchronization {}", requested.run_id);
-    let action = if requested.joined { "synchronization.join" } else { "synchronization.start" };
-    audit::record(&mut db.0, operator.shell.audit(action, &object)).await?;
+    let requested = begin(&mut db.0, &operator.shell).await?;
     let joined = if requested.joined { "?joined=true" } else { "" };
     Ok(go(wants, format!("/synchronizations/{}{joined}", requested.run_id)))
 }
@@ -23,13 +48,7 @@ pub(super) async fn stop_run(
     mut db: Db,
     id: i64,
 ) -> Result<Reply, PageError> {
-    if runs::get(&mut db.0, id).await?.is_none() {
-        return Err(PageError::NotFound { what: "synchronization" });
-    }
-    if runs::stop(&mut db.0, id, operator.shell.actor()).await? {
-        let object = format!("synchronization {id}");
-        audit::record(&mut db.0, operator.shell.audit("synchronization.stop", &object)).await?;
-    }
+    halt(&mut db.0, &operator.shell, id).await?;
     Ok(go(wants, format!("/synchronizations/{id}")))
 }
 

@@ -9,9 +9,9 @@ use rocket::{Route, get, post, routes};
 
 use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
-use super::{locale, view};
+use super::view;
 use crate::settings::languages::LANGUAGES;
-use crate::settings::{Key, Languages};
+use crate::settings::{Key, Languages, locale};
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell, Wants};
 
 pub(super) fn routes() -> Vec<Route> {

@@ -63,6 +63,8 @@ pub struct Fault {
     /// The field it belongs to; `None`: the form as a whole.
     pub key: Option<Key>,
     pub sentence: String,
+    /// No page could have sent it.
+    pub is_crafted: bool,
 }
 
 /// The page's form, read.
@@ -149,14 +151,19 @@ impl Submission {
         }
     }
 
+    /// Has a password been typed that no page can show again?
+    pub fn loses_password(&self) -> bool {
+        self.password_lost || matches!(self.typed.password, PasswordInput::Replace(_))
+    }
+
     /// Everything typed and chosen, as a draft; of the password only that there was one.
     pub fn to_draft(&self) -> Draft {
-        let password_lost = self.password_lost || matches!(self.typed.password, PasswordInput::Replace(_));
+        let password_lost = self.loses_password();
         Draft { version: self.version, values: self.typed.values.clone(), password_lost }
     }
 
     fn fault(&mut self, key: Option<Key>, sentence: String) {
-        let fault = Fault { key, sentence };
+        let fault = Fault { key, sentence, is_crafted: true };
         if self.faults.len() < 20 && !self.faults.contains(&fault) {
             self.faults.push(fault);
         }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::settings::Schedule;
-use crate::settings::schedule::next_moment;
+use crate::settings::schedule::{ClockChange, next_clock_change, next_moment};
 use crate::web::form::Choice;
 
 /// The next run, said three ways.
@@ -18,6 +18,8 @@ pub struct NextRun {
     pub utc: String,
     /// How long from now, such as `in 4 h 12 min`.
     pub distance: String,
+    /// A day on which the clock changes at one of the times; empty: none within a year.
+    pub clock: String,
 }
 
 /// The next run of a schedule; `None` when synchronizing manually.
@@ -28,7 +30,24 @@ pub fn next_run(schedule: &Schedule, now: DateTime<Utc>) -> Option<NextRun> {
         local: moment(next, schedule.time_zone),
         utc: next.format("%a %-d %b, %H:%M UTC").to_string(),
         distance: distance(next - now),
+        clock: next_clock_change(schedule, now).map(clock_words).unwrap_or_default(),
     })
+}
+
+fn clock_words(change: ClockChange) -> String {
+    match change {
+        ClockChange::Skipped { day, time, instead } => format!(
+            "On {} the clock goes forward and {} does not exist; that run starts at {}.",
+            day.format("%a %-d %b %Y"),
+            time.format("%H:%M"),
+            instead.format("%H:%M")
+        ),
+        ClockChange::Twice { day, time } => format!(
+            "On {} the clock goes back and {} comes twice; the run starts the first time.",
+            day.format("%a %-d %b %Y"),
+            time.format("%H:%M")
+        ),
+    }
 }
 
 /// A moment in a zone, with the zone's name: `Mon 23 Nov 2026, 03:00 Asia/Taipei`.
@@ -112,6 +131,13 @@ mod tests {
         assert_eq!(next.local, "Mon 23 Nov 2026, 03:00 Asia/Taipei");
         assert_eq!(next.utc, "Sun 22 Nov, 19:00 UTC");
         assert_eq!(next.distance, "in 4 h 12 min");
+        assert_eq!(next.clock, "");
+        let berlin = Schedule { time_zone: chrono_tz::Europe::Berlin, ..schedule };
+        let berlin = Schedule { time: chrono::NaiveTime::from_hms_opt(2, 15, 0).unwrap(), ..berlin };
+        assert_eq!(
+            next_run(&berlin, now).unwrap().clock,
+            "On Sun 28 Mar 2027 the clock goes forward and 02:15 does not exist; that run starts at 03:00."
+        );
     }
 
     #[test]

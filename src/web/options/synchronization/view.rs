@@ -7,12 +7,15 @@ use uuid::Uuid;
 use super::chips::chips;
 use super::form::Fault;
 use super::moments::{self, NextRun};
+use super::notice::Notice;
+use super::question::Question;
 use crate::settings::changes::{self, Change};
 use crate::settings::languages::language_name;
 use crate::settings::tree::{CategoryTree, Look, Looks};
-use crate::settings::validate::{Typed, Valid, parse_ticks};
+use crate::settings::validate::{PasswordInput, Typed, Valid, World, parse_ticks, validate};
 use crate::settings::{
-    CategoryKind, FieldErrors, FileStore, Key, Languages, Panel, Selected, SourceKind, SyncOptions,
+    CategoryKind, FieldErrors, FileStore, Key, Languages, OwnServices, Panel, Selected, SourceKind,
+    SyncOptions, locale,
 };
 use crate::web::form::Choice;
 use crate::web::synchronizations::StatusBox;
@@ -25,15 +28,6 @@ pub struct OptionsPage {
     pub shell: Shell,
     pub status: StatusBox,
     pub view: View,
-}
-
-/// What happened to the last attempt to save.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    None,
-    /// Panels that changed.
-    Saved(Vec<&'static str>),
-    Unchanged,
 }
 
 /// A message in the summary, with the place it is about.
@@ -71,6 +65,7 @@ pub struct View {
     pub dirty: bool,
     pub may_save: bool,
     pub notice: Notice,
+    pub question: Option<Question>,
     pub summary: Vec<Summary>,
     pub clash: Option<Clash>,
     pub mode: Field,
@@ -130,7 +125,8 @@ impl View {
                 || (product_ticks.is_empty() && typed.values.contains_key(&Key::Products))
                 || (classification_ticks.is_empty() && typed.values.contains_key(&Key::Classifications)),
             may_save,
-            notice: Notice::None,
+            notice: Notice::default(),
+            question: None,
             summary: Vec::new(),
             clash: None,
             mode: field(Key::ScheduleMode),
@@ -256,13 +252,13 @@ impl View {
 
 /// The options as typed, with each value that cannot be read left as saved.
 pub fn meant(current: &SyncOptions, typed: &Typed, tree: &CategoryTree) -> SyncOptions {
-    // No address is this one here: the own services are a matter for saving.
-    let own = crate::settings::OwnServices::new(([0, 0, 0, 0], 0).into(), "");
-    let world = crate::settings::validate::World { tree, own: &own };
+    // The own services are a matter for saving.
+    let own = OwnServices::none();
+    let world = World { tree, own: &own };
     let mut readable = typed.clone();
-    readable.password = crate::settings::validate::PasswordInput::Keep;
+    readable.password = PasswordInput::Keep;
     for _ in 0..Key::ALL.len() {
-        match crate::settings::validate::validate(current, &readable, world) {
+        match validate(current, &readable, world) {
             Ok(Valid { options, .. }) => return options,
             Err(errors) => {
                 for one in errors.0 {
@@ -379,7 +375,7 @@ fn files_words(options: &SyncOptions) -> String {
 fn languages_words(options: &SyncOptions) -> String {
     match &options.files.languages {
         Languages::All => "All, including new languages".to_owned(),
-        Languages::Locale => format!("The language of this server ({})", super::locale::name()),
+        Languages::Locale => format!("The language of this server ({})", locale::name()),
         Languages::Only(names) => {
             names.iter().map(|short| language_name(short)).collect::<Vec<_>>().join(", ")
         }

@@ -2,11 +2,12 @@
 
 use std::env;
 
-use crate::settings::languages::{LANGUAGES, language_name};
+use super::languages::{LANGUAGES, language_name};
 
 /// The short name of the system's language, `en` when it says none we know.
 ///
 /// Source: POSIX, the order of `LC_ALL`, `LC_MESSAGES`, `LANG`.
+#[must_use]
 pub fn short() -> &'static str {
     let set = |name| env::var(name).ok().filter(|value: &String| !value.is_empty());
     let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
@@ -14,6 +15,7 @@ pub fn short() -> &'static str {
 }
 
 /// The English name of [`short`].
+#[must_use]
 pub fn name() -> &'static str {
     language_name(short())
 }

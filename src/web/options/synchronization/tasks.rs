@@ -1,0 +1,144 @@
+//! The tasks that start and stop a synchronization from the page. Both are buttons of the page's one
+//! form, so that what is typed is not lost: it stays in the form with htmx, and as a draft without.
+
+use askama::Template;
+use diesel_async::AsyncPgConnection;
+use rocket::form::Form;
+use rocket::http::CookieJar;
+use rocket::{Route, get, post, routes};
+
+use super::form::{Fields, Submission};
+use super::notice::{self, Notice, RunNotice};
+use super::question::{Question, QuestionPage};
+use super::{ADDRESS, Scene, draw, read};
+use crate::settings::validate::{self, PasswordInput, World};
+use crate::settings::{OwnServices, changes, drafts};
+use crate::web::synchronizations::{StatusBox, begin, halt};
+use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell, Wants};
+
+use super::view::View;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![synchronize, stop, show_state]
+}
+
+/// Is anything typed or chosen that saving would change or refuse?
+fn is_dirty(scene: &Scene, sent: &Submission) -> bool {
+    let own = OwnServices::none();
+    let world = World { tree: &scene.tree, own: &own };
+    let has_password = scene.current.proxy.password.is_some();
+    let password_changes = match &sent.typed.password {
+        PasswordInput::Keep => false,
+        PasswordInput::Remove => has_password,
+        PasswordInput::Replace(_) => true,
+    };
+    password_changes
+        || !sent.faults.is_empty()
+        || validate::validate(&scene.current, &sent.typed, world)
+            .map_or(true, |valid| !changes::between(&scene.current, &valid.options).is_empty())
+}
+
+/// **Synchronize now**: with the saved settings. Unsaved changes are asked about first.
+#[post("/options/synchronization/synchronize", data = "<fields>")]
+async fn synchronize(
+    admin: Administrator,
+    mut db: Db,
+    wants: Wants,
+    cookies: &CookieJar<'_>,
+    fields: Form<Fields>,
+) -> Result<Reply, PageError> {
+    let scene = Scene::load(&mut db.0).await?;
+    let sent = read(&mut db.0, admin.account.id, &fields).await?;
+    let dirty = is_dirty(&scene, &sent);
+    if dirty && fields.first("confirmed") != "saved" {
+        return ask(&mut db.0, admin, &scene, sent, wants).await;
+    }
+    let run = RunNotice::new(begin(&mut db.0, &admin.shell).await?, scene.current.schedule.time_zone);
+    match wants {
+        Wants::Fragment => {
+            state(&mut db.0, admin.shell, Some(Notice { run: Some(run), ..Notice::default() })).await
+        }
+        Wants::Page => {
+            notice::leave(cookies, None, Some(&run));
+            Ok(Reply::SeeOther(keep(&mut db.0, admin.account.id, sent, dirty).await?))
+        }
+    }
+}
+
+/// **Stop synchronization**. The run ends as soon as it has put away what it holds.
+#[post("/options/synchronization/stop", data = "<fields>")]
+async fn stop(
+    admin: Administrator,
+    mut db: Db,
+    wants: Wants,
+    fields: Form<Fields>,
+) -> Result<Reply, PageError> {
+    if let Ok(run_id) = fields.first("run").parse() {
+        halt(&mut db.0, &admin.shell, run_id).await?;
+    }
+    if wants == Wants::Fragment {
+        return state(&mut db.0, admin.shell, None).await;
+    }
+    let scene = Scene::load(&mut db.0).await?;
+    let sent = read(&mut db.0, admin.account.id, &fields).await?;
+    let dirty = is_dirty(&scene, &sent);
+    Ok(Reply::SeeOther(keep(&mut db.0, admin.account.id, sent, dirty).await?))
+}
+
+/// Where the page comes back with what was typed.
+async fn keep(
+    conn: &mut AsyncPgConnection,
+    account_id: i64,
+    sent: Submission,
+    dirty: bool,
+) -> Result<String, PageError> {
+    if !dirty {
+        return Ok(ADDRESS.to_owned());
+    }
+    let id = drafts::store(conn, account_id, sent.draft, &sent.to_draft()).await?;
+    Ok(format!("{ADDRESS}?draft={id}"))
+}
+
+async fn ask(
+    conn: &mut AsyncPgConnection,
+    admin: Administrator,
+    scene: &Scene,
+    sent: Submission,
+    wants: Wants,
+) -> Result<Reply, PageError> {
+    if wants == Wants::Fragment {
+        let page = QuestionPage { question: Question::Synchronize };
+        return super::dialog::over_the_page(page.render());
+    }
+    let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
+        .with_draft(sent.draft)
+        .with_password_lost(sent.loses_password());
+    view.version = sent.version;
+    view.dirty = true;
+    view.question = Some(Question::Synchronize);
+    draw(conn, admin.shell, rocket::http::Status::Ok, view).await
+}
+
+/// The parts of the page that follow a run.
+#[derive(Template)]
+#[template(path = "options/state.html")]
+struct State {
+    shell: Shell,
+    status: StatusBox,
+    notice: Option<Notice>,
+}
+
+async fn state(
+    conn: &mut AsyncPgConnection,
+    shell: Shell,
+    notice: Option<Notice>,
+) -> Result<Reply, PageError> {
+    let status = StatusBox::load(conn).await?;
+    Reply::ok(&State { shell, status, notice })
+}
+
+/// Asked by the page every few seconds.
+#[get("/options/synchronization/state")]
+async fn show_state(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> {
+    state(&mut db.0, reporter.shell, None).await
+}
