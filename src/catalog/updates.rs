@@ -14,7 +14,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::{CatalogError, Kind, categories};
-use crate::db::schema::{update_categories, updates};
+use crate::db::schema::{approvals, declined_updates, update_categories, updates};
 
 /// Most words of a search text that count; the others are ignored.
 const WORDS_MAX: usize = 8;
@@ -24,6 +24,24 @@ pub const TEXT_LEN_MAX: usize = 200;
 pub const PAGE_MAX: i64 = 200;
 /// Counting stops here; see [`Count`].
 pub const COUNT_MAX: i64 = 10_000;
+
+/// Which decisions an update may have to be listed. "Own" and "mirrored" as in [`UpdateFilter::mirrored`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ApprovalFilter {
+    /// All but declined ones.
+    #[default]
+    NotDeclined,
+    /// All.
+    Any,
+    /// Neither declined nor approved for any group.
+    NotApproved,
+    /// Approved with this action (the protocol's number) for at least one group.
+    Action(i16),
+    Declined,
+}
+
+/// `approvals.action` where something is to be done: install, remove, detect.
+const DONE: [i16; 3] = [0, 1, 2];
 
 /// What to look for. The default finds every update that is not expired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +56,16 @@ pub struct UpdateFilter {
     pub include_expired: bool,
     /// Leave out updates that another one replaces.
     pub hide_superseded: bool,
+    /// What was decided.
+    pub approval: ApprovalFilter,
+    /// The decisions that count are those of the upstream server of a replica.
+    pub mirrored: bool,
+    /// Only what first arrived at this moment or later.
+    pub arrived_from: Option<DateTime<Utc>>,
+    /// Only what first arrived before this moment.
+    pub arrived_before: Option<DateTime<Utc>>,
+    /// Only what this run brought or changed.
+    pub run: Option<i64>,
 }
 
 /// Where an update stands in the order of the list.
@@ -199,6 +227,16 @@ async fn matching<'a>(
     if filter.hide_superseded {
         query = query.filter(not(updates::superseded));
     }
+    if let Some(from) = filter.arrived_from {
+        query = query.filter(updates::arrived_at.ge(from));
+    }
+    if let Some(before) = filter.arrived_before {
+        query = query.filter(updates::arrived_at.lt(before));
+    }
+    if let Some(run) = filter.run {
+        query = query.filter(updates::first_run_id.eq(run).or(updates::last_run_id.eq(run)));
+    }
+    query = decided(query, filter);
     for pattern in patterns(&filter.text) {
         query = query.filter(updates::search.like(lower(pattern)));
     }
@@ -210,6 +248,30 @@ async fn matching<'a>(
         query = query.filter(exists(member));
     }
     Ok(query)
+}
+
+/// Narrows a query to what was decided. No row means "not approved".
+fn decided<'a>(query: Boxed<'a>, filter: &UpdateFilter) -> Boxed<'a> {
+    let declined = declined_updates::table
+        .filter(declined_updates::update_id.eq(updates::update_id))
+        .filter(declined_updates::mirrored.eq(filter.mirrored));
+    let approved = |actions: Vec<i16>| {
+        approvals::table
+            .filter(approvals::update_id.eq(updates::update_id))
+            .filter(approvals::mirrored.eq(filter.mirrored))
+            .filter(approvals::action.eq_any(actions))
+    };
+    match filter.approval {
+        ApprovalFilter::Any => query,
+        ApprovalFilter::Declined => query.filter(exists(declined)),
+        ApprovalFilter::NotDeclined => query.filter(not(exists(declined))),
+        ApprovalFilter::NotApproved => {
+            query.filter(not(exists(declined))).filter(not(exists(approved(DONE.to_vec()))))
+        }
+        ApprovalFilter::Action(action) => {
+            query.filter(not(exists(declined))).filter(exists(approved(vec![action])))
+        }
+    }
 }
 
 /// One LIKE pattern for each word, with the signs that mean something to LIKE made plain.

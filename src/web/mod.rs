@@ -4,10 +4,12 @@
 //! here and one under `templates/`; each route takes a guard of [`guards`] that says who may call it.
 
 pub mod assets;
+mod automatic_approval;
 pub mod cookies;
 pub mod csrf;
 pub mod error;
 pub mod form;
+mod groups;
 pub mod guards;
 mod headers;
 mod home;
@@ -56,7 +58,9 @@ pub struct Console {
 pub fn routes() -> Vec<Route> {
     [
         assets::routes(),
+        automatic_approval::routes(),
         csrf::routes(),
+        groups::routes(),
         home::routes(),
         login::routes(),
         options::routes(),

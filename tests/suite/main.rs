@@ -3,6 +3,7 @@
 mod support;
 
 mod approvals;
+mod approvals_browser;
 mod architecture;
 mod browser_pages;
 mod browser_path;

@@ -1,10 +1,11 @@
 //! The address of a list: filters and place, read from a query and written back into links.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
-use crate::catalog::updates::{Cut, PageKey, TEXT_LEN_MAX, UpdateFilter};
+use crate::approvals::Action;
+use crate::catalog::updates::{ApprovalFilter, Cut, PageKey, TEXT_LEN_MAX, UpdateFilter};
 
 /// What stands in the address, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, rocket::FromForm)]
@@ -15,6 +16,13 @@ pub(super) struct Query {
     product: String,
     #[field(default = "")]
     classification: String,
+    #[field(default = "")]
+    approval: String,
+    #[field(default = "")]
+    since: String,
+    #[field(default = "")]
+    until: String,
+    run: Option<i64>,
     expired: bool,
     current: bool,
     #[field(default = "")]
@@ -28,6 +36,10 @@ pub(super) struct Query {
 pub(super) struct Address {
     pub filter: UpdateFilter,
     pub cut: Cut,
+    /// As typed: the decision, and the first and last day of arrival.
+    pub approval: String,
+    pub since: String,
+    pub until: String,
     /// A product or classification that is none; such an address finds nothing.
     pub strange: bool,
 }
@@ -43,6 +55,10 @@ impl Address {
             (None, Some(key)) => Cut::Before(key),
             (None, None) => Cut::First,
         };
+        let approval = approval(&query.approval);
+        let (since, until) = (day(&query.since), day(&query.until));
+        let strange = strange || approval.is_none() || since.is_err() || until.is_err();
+        let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
         let text: String = query.q.trim().chars().filter(|sign| *sign != '\0').take(TEXT_LEN_MAX).collect();
         let filter = UpdateFilter {
             text,
@@ -50,8 +66,15 @@ impl Address {
             classification: classification.unwrap_or_default(),
             include_expired: query.expired,
             hide_superseded: query.current,
+            approval: approval.unwrap_or_default(),
+            mirrored: false,
+            arrived_from: since.unwrap_or_default().map(midnight),
+            // The last day counts as a whole.
+            arrived_before: until.unwrap_or_default().and_then(|day| day.succ_opt()).map(midnight),
+            run: query.run,
         };
-        Self { filter, cut, strange }
+        let [approval, since, until] = [query.approval, query.since, query.until];
+        Self { filter, cut, strange, approval, since, until }
     }
 
     /// The same filters at another place.
@@ -65,6 +88,14 @@ impl Address {
             if let Some(id) = id {
                 query.append_pair(name, &id.to_string());
             }
+        }
+        for (name, text) in [("approval", &self.approval), ("since", &self.since), ("until", &self.until)] {
+            if !text.is_empty() {
+                query.append_pair(name, text);
+            }
+        }
+        if let Some(run) = filter.run {
+            query.append_pair("run", &run.to_string());
         }
         for (name, set) in [("expired", filter.include_expired), ("current", filter.hide_superseded)] {
             if set {
@@ -90,6 +121,22 @@ impl Address {
 /// Nothing, an id, or something else.
 fn id(text: &str) -> Result<Option<Uuid>, uuid::Error> {
     if text.is_empty() { Ok(None) } else { Uuid::try_parse(text).map(Some) }
+}
+
+/// The choices of the filter, by their word in the address; `None` for a word that is none.
+fn approval(word: &str) -> Option<ApprovalFilter> {
+    Some(match word {
+        "" => ApprovalFilter::NotDeclined,
+        "all" => ApprovalFilter::Any,
+        "declined" => ApprovalFilter::Declined,
+        "not-approved" => ApprovalFilter::NotApproved,
+        other => ApprovalFilter::Action(Action::of_key(other)?.code()),
+    })
+}
+
+/// Nothing, a day such as 2026-11-22, or something else.
+fn day(text: &str) -> Result<Option<NaiveDate>, chrono::ParseError> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn written(key: PageKey) -> String {
@@ -139,6 +186,12 @@ mod tests {
         {
             let address = Address::read(Query { after: after.to_owned(), ..Query::default() });
             assert_eq!(address.cut, Cut::First, "{after}");
+        }
+        for query in [
+            Query { approval: "maybe".to_owned(), ..Query::default() },
+            Query { since: "2026-02-30".to_owned(), ..Query::default() },
+        ] {
+            assert!(Address::read(query).strange);
         }
         let strange = Address::read(Query { product: "windows".to_owned(), ..Query::default() });
         assert!(strange.strange);

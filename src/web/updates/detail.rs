@@ -1,11 +1,15 @@
 //! `/updates/<update-id>`: one update in full.
 
 use askama::Template;
+use chrono_tz::Tz;
 use rocket::{Route, get, routes};
 use url::Url;
 use uuid::Uuid;
 
+use super::done::Done;
 use super::severity;
+use crate::approvals::state::{self, Summary};
+use crate::approvals::{Side, groups};
 use crate::catalog::detail::{self, FileLine, LIST_MAX, Named, UpdateDetail};
 use crate::catalog::kind;
 use crate::catalog::revision::TitleIn;
@@ -29,6 +33,14 @@ struct DetailPage {
     facts: Vec<Fact>,
     links: Vec<Link>,
     titles: Vec<TitleIn>,
+    id: Uuid,
+    done: String,
+    /// "Declined", or what the strongest approval is.
+    decision: String,
+    declined: bool,
+    approvals: Vec<GroupApproval>,
+    /// Name of the server that decides; this one is its replica.
+    decided_by: Option<String>,
     revisions: Vec<Revision>,
     files: Vec<File>,
     unusable_files: Vec<String>,
@@ -48,6 +60,16 @@ struct Link {
     label: String,
     text: String,
     href: Option<String>,
+}
+
+/// What one group gets by an approval of its own.
+struct GroupApproval {
+    group: String,
+    action: &'static str,
+    revision: i32,
+    deadline: String,
+    by: String,
+    at: String,
 }
 
 struct Revision {
@@ -78,18 +100,53 @@ struct Other {
     title: Option<String>,
 }
 
-#[get("/updates/<id>")]
-async fn show_update(reporter: Reporter, mut db: Db, id: &str) -> Result<Reply, PageError> {
+#[get("/updates/<id>?<done>")]
+async fn show_update(
+    reporter: Reporter,
+    mut db: Db,
+    id: &str,
+    done: Option<Done>,
+) -> Result<Reply, PageError> {
     let missing = PageError::NotFound { what: "update" };
     let Ok(id) = Uuid::try_parse(id) else { return Err(missing) };
     let Some(found) = detail::find(&mut db.0, id).await? else { return Err(missing) };
     let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
-    let arrived = words::moment(found.arrived_at, zone);
-    Reply::ok(&page(reporter.shell, found, arrived))
+    let decisions = decisions(&mut db, id, zone).await?;
+    let done = done.map(Done::words).unwrap_or_default();
+    Reply::ok(&page(reporter.shell, found, zone, decisions, done))
 }
 
-fn page(shell: Shell, found: UpdateDetail, arrived: String) -> DetailPage {
-    let facts = facts(&found, arrived);
+/// What was decided for one update.
+struct Decisions {
+    summary: Summary,
+    approvals: Vec<GroupApproval>,
+    decided_by: Option<String>,
+}
+
+async fn decisions(db: &mut Db, id: Uuid, zone: Tz) -> Result<Decisions, PageError> {
+    let side = Side::now(&mut db.0).await?;
+    let summary = state::summaries(&mut db.0, side, &[id]).await?.remove(&id).unwrap_or_default();
+    let held = state::of(&mut db.0, side, &[id]).await?;
+    let tree = groups::tree(&mut db.0, side).await?;
+    let approvals = tree
+        .into_iter()
+        .filter_map(|branch| {
+            let one = held.iter().find(|one| one.group_id == branch.group.group_id)?;
+            Some(GroupApproval {
+                group: branch.group.name,
+                action: one.action().label(),
+                revision: one.revision_number,
+                deadline: one.deadline.map_or_else(|| "None".to_owned(), |at| words::moment(at, zone)),
+                by: one.approved_by.clone(),
+                at: words::moment(one.approved_at, zone),
+            })
+        })
+        .collect();
+    Ok(Decisions { summary, approvals, decided_by: super::decided_by(&mut db.0, side).await? })
+}
+
+fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions, done: String) -> DetailPage {
+    let facts = facts(&found, words::moment(found.arrived_at, zone));
     let links = links(&found);
     let current = found.revision_number;
     let relation = |id, heading, named: Vec<Named>| Relation { id, heading, others: others(named) };
@@ -110,6 +167,12 @@ fn page(shell: Shell, found: UpdateDetail, arrived: String) -> DetailPage {
         facts,
         links,
         titles: found.details.titles,
+        id: found.update_id,
+        done,
+        decision: decisions.summary.words(),
+        declined: decisions.summary.declined,
+        approvals: decisions.approvals,
+        decided_by: decisions.decided_by,
         revisions: found
             .revisions
             .into_iter()

@@ -1,16 +1,22 @@
 //! Updates: the list with its filters, and one update in full.
 
 mod address;
+mod approve;
+mod decline;
 mod detail;
+mod done;
 mod list;
 
+use diesel_async::AsyncPgConnection;
 use rocket::Route;
 
 use super::PageError;
+use crate::approvals::{ApprovalError, Side};
 use crate::catalog::CatalogError;
+use crate::settings;
 
 pub(super) fn routes() -> Vec<Route> {
-    [list::routes(), detail::routes()].concat()
+    [list::routes(), approve::routes(), decline::routes(), detail::routes()].concat()
 }
 
 impl From<CatalogError> for PageError {
@@ -22,6 +28,42 @@ impl From<CatalogError> for PageError {
     }
 }
 
+impl From<ApprovalError> for PageError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::Database(error) => error.into(),
+            ApprovalError::Catalog(error) => error.into(),
+            ApprovalError::RulesChanged => Self::Conflict(error.to_string()),
+            ApprovalError::UnknownUpdate => Self::NotFound { what: "update" },
+            ApprovalError::UnknownGroup => Self::NotFound { what: "computer group" },
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+/// Who decides on approvals when this server does not: the upstream server of a replica.
+pub(super) async fn decided_by(
+    conn: &mut AsyncPgConnection,
+    side: Side,
+) -> Result<Option<String>, PageError> {
+    Ok(match side {
+        Side::Own => None,
+        Side::Mirrored => Some(settings::load(conn).await.map_err(PageError::internal)?.source.shown()),
+    })
+}
+
+/// The way back to a list or an update; anything else leads to the list.
+fn way_back(back: &str) -> &str {
+    let below = back.strip_prefix("/updates");
+    let good = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/']));
+    let plain =
+        back.len() <= BACK_LEN_MAX && back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if good && plain { back } else { "/updates" }
+}
+
+/// Longest way back that is kept, in bytes. Our own are shorter.
+const BACK_LEN_MAX: usize = 2_000;
+
 /// Severity in words; empty when the vendor gave none.
 fn severity(code: i16) -> &'static str {
     match code {
@@ -30,5 +72,30 @@ fn severity(code: i16) -> &'static str {
         3 => "Important",
         4 => "Critical",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::way_back;
+
+    #[test]
+    fn the_way_back_stays_among_the_updates() {
+        for good in
+            ["/updates", "/updates?q=KB5&approval=install", "/updates/00000000-0000-4000-8000-000000000001"]
+        {
+            assert_eq!(way_back(good), good);
+        }
+        for bad in [
+            "",
+            "/",
+            "//evil.test",
+            "https://evil.test/updates",
+            "/updatesx",
+            "/updates\\..",
+            "/updates\r\nX: y",
+        ] {
+            assert_eq!(way_back(bad), "/updates", "{bad}");
+        }
     }
 }
