@@ -77,6 +77,12 @@ impl Address {
         Self { filter, cut, strange, approval, since, until }
     }
 
+    /// One of the filters is set that are folded away.
+    pub fn has_more(&self) -> bool {
+        let filter = &self.filter;
+        filter.include_expired || filter.hide_superseded || !self.since.is_empty() || !self.until.is_empty()
+    }
+
     /// The same filters at another place.
     pub fn at(&self, cut: Cut) -> String {
         let mut query = Serializer::new(String::new());
