@@ -34,6 +34,7 @@ impl Context {
         let database = DatabaseHandle::open(&config).await?;
         db::migrate(&database.url).await?;
         let pool = db::connect(&database.url).await?;
+        db::claim_key(&mut *pool.get().await?, secret.fingerprint()).await?;
         Ok(Self { config, pool, secret, database })
     }
 }

@@ -18,6 +18,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("microsoft_update_ca", "WEIR_MICROSOFT_UPDATE_CA"),
     ("content_hosts", "WEIR_CONTENT_HOSTS"),
     ("secret_key_file", "WEIR_SECRET_KEY_FILE"),
+    ("roles", "WEIR_ROLES"),
     ("log", "WEIR_LOG"),
 ];
 

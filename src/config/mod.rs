@@ -7,8 +7,10 @@
 mod fault;
 mod file;
 mod reader;
+mod roles;
 
 pub use fault::{ConfigFault, ConfigFaults};
+pub use roles::Roles;
 
 use reader::Reader;
 use std::ffi::OsString;
@@ -27,6 +29,8 @@ pub struct Config {
     /// `WEIR_SECRET_KEY_FILE`: default `secret.key` in the data folder.
     pub secret_key_file: PathBuf,
     pub listeners: Listeners,
+    /// `WEIR_ROLES`: what this process does. Default: everything.
+    pub roles: Roles,
     pub microsoft_update: MicrosoftUpdate,
     /// `WEIR_CONTENT_HOSTS`: more hosts that files may be fetched from, e.g. `cdn.example` or `*.example`.
     pub content_hosts: Vec<String>,
@@ -101,6 +105,7 @@ impl Config {
             database: reader.text("database_url").map(DatabaseAddress::new),
             secret_key_file: reader.path("secret_key_file").unwrap_or_else(|| data_dir.join("secret.key")),
             listeners: listeners(&mut reader),
+            roles: reader.roles("roles"),
             microsoft_update: MicrosoftUpdate {
                 url: reader.url("microsoft_update_url", Self::MICROSOFT_UPDATE_URL),
                 ca_file: reader.existing_file("microsoft_update_ca"),

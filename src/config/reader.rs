@@ -1,7 +1,7 @@
 //! Looks a value up, parses it and remembers what was wrong.
 
 use super::file::{self, KEYS};
-use super::{ConfigFault, ConfigFaults};
+use super::{ConfigFault, ConfigFaults, Roles};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -93,6 +93,11 @@ impl<'a> Reader<'a> {
 
     pub fn flag(&mut self, key: &'static str, default: bool) -> bool {
         self.parsed(key, default, "is neither true nor false")
+    }
+
+    /// What the process does; everything when nothing is said.
+    pub fn roles(&mut self, key: &'static str) -> Roles {
+        self.parsed(key, Roles::ALL, "is not a list of console, services and worker, separated by commas")
     }
 
     pub fn url(&mut self, key: &'static str, default: &str) -> Url {

@@ -22,6 +22,13 @@ pub enum DbError {
     MigrationBusy { waited_s: u32 },
     #[error("The database schema could not be brought up to date: {reason}.")]
     Migration { reason: String },
+    #[error(
+        "This database belongs to servers with another secret key. Copy the key file of one of them to this server, \
+         or name it with WEIR_SECRET_KEY_FILE."
+    )]
+    OtherKey,
+    #[error("The database failed: {0}.")]
+    Query(#[from] diesel::result::Error),
     #[error("The database refused a statement: {0}.")]
     Statement(#[from] tokio_postgres::Error),
     #[error("No connection to the database could be opened: {0}.")]
