@@ -1,11 +1,12 @@
 # make run   installs what is missing, builds, and starts a server to try out
 # make test  installs what is missing and runs every test, browser tests included
+# make torture  the long tests in their full length: every time zone, a hundred moments under kills
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
 # Only a Rust toolchain must be there; the rest comes from Debian's packages.
 
-.PHONY: run test lint screenshots tools-run tools-test
+.PHONY: run test lint torture screenshots tools-run tools-test
 
 run: tools-run
 	cargo run --quiet -- demo
@@ -17,6 +18,10 @@ lint: tools-run
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	.ci/lint-templates
+
+torture: tools-test
+	WEIR_TORTURE=1 cargo test --lib schedule
+	WEIR_TORTURE=1 cargo test --test suite instances
 
 screenshots: tools-test
 	WEIR_SCREENSHOTS=$(CURDIR)/screenshots cargo test --test suite browser

@@ -6,6 +6,7 @@ pub mod background;
 mod console;
 mod health;
 mod services;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use background::{Background, BackgroundError, BackgroundParts};
 
 use crate::accounts::AccountError;
-use crate::config::MicrosoftUpdate;
+use crate::config::{MicrosoftUpdate, Roles};
 use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving};
 use crate::secret::SecretKey;
@@ -25,6 +26,8 @@ use crate::web::options::OptionsParts;
 /// What a running server needs to know.
 #[derive(Debug, Clone)]
 pub struct AppConfig {
+    /// What this process does; the addresses of what it does not do are not used.
+    pub roles: Roles,
     /// Where people sign in. Port 0 takes a free one.
     pub console: SocketAddr,
     /// Where downstream servers ask. Port 0 takes a free one.
@@ -86,47 +89,64 @@ impl App {
     /// [`AppError::Database`] when the database does not answer, [`AppError::Listen`] when an address is taken.
     pub async fn start(config: AppConfig) -> Result<RunningApp, AppError> {
         let pool = db::connect(&config.database).await?;
-        let console = Listener::bind(config.console).await?;
-        let services = Listener::bind(config.services).await?;
-        let setup = console::prepare_setup(&pool).await?;
-        let own = OwnServices::of_this_machine(services.address());
+        // Both are taken before anything is served, so that a taken port changes nothing.
+        let console = bind(config.roles.console, config.console).await?;
+        let services = bind(config.roles.services, config.services).await?;
+        let own = match &services {
+            Some(listener) => OwnServices::of_this_machine(listener.address()),
+            None => OwnServices::none(),
+        };
         let options = OptionsParts { key: Arc::clone(&config.secret), own };
-        let console_site = console::site(&pool, setup, options).await?;
-        let services_site = services::site(&config, &pool).await?;
+        let console = match console {
+            Some(listener) => {
+                let setup = console::prepare_setup(&pool).await?;
+                Some((listener, console::site(&pool, setup, options).await?))
+            }
+            None => None,
+        };
+        let services = match services {
+            Some(listener) => Some((listener, services::site(&config, &pool).await?)),
+            None => None,
+        };
         let background = Background::start(BackgroundParts {
             pool: pool.clone(),
             database: config.database,
             secret: config.secret.as_ref().clone(),
             microsoft_update: config.microsoft_update,
+            roles: config.roles,
             with_schedule: true,
         })
         .await?;
         Ok(RunningApp {
-            console: console.serve(console_site, console::limits()),
-            services: services.serve(services_site, services::limits()),
+            console: console.map(|(listener, site)| listener.serve(site, console::limits())),
+            services: services.map(|(listener, site)| listener.serve(site, services::limits())),
             background,
             pool,
         })
     }
 }
 
+async fn bind(wanted: bool, address: SocketAddr) -> Result<Option<Listener>, ListenError> {
+    if wanted { Listener::bind(address).await.map(Some) } else { Ok(None) }
+}
+
 /// A server that answers.
 pub struct RunningApp {
-    console: Serving,
-    services: Serving,
+    console: Option<Serving>,
+    services: Option<Serving>,
     background: Background,
     pool: Pool,
 }
 
 impl RunningApp {
-    /// Where the console listens.
-    pub fn console_address(&self) -> SocketAddr {
-        self.console.address()
+    /// Where the console listens; `None` when it is not one of this process's roles.
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Serving::address)
     }
 
-    /// Where the services listen.
-    pub fn services_address(&self) -> SocketAddr {
-        self.services.address()
+    /// Where the services listen; `None` when they are not one of this process's roles.
+    pub fn services_address(&self) -> Option<SocketAddr> {
+        self.services.as_ref().map(Serving::address)
     }
 
     /// The connections this server uses.
@@ -137,8 +157,18 @@ impl RunningApp {
     /// Takes no more requests and lets those under way finish, for at most `within`.
     /// `true` when nothing had to be cut short.
     pub async fn stop(self, within: Duration) -> bool {
-        let (console, services, background) =
-            tokio::join!(self.console.stop(within), self.services.stop(within), self.background.stop(within));
+        let (console, services, background) = tokio::join!(
+            stop(self.console, within),
+            stop(self.services, within),
+            self.background.stop(within)
+        );
         console && services && background
+    }
+}
+
+async fn stop(serving: Option<Serving>, within: Duration) -> bool {
+    match serving {
+        Some(serving) => serving.stop(within).await,
+        None => true,
     }
 }

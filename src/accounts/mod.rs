@@ -6,6 +6,7 @@
 pub mod audit;
 mod names;
 mod passwords;
+pub mod retention;
 pub mod sessions;
 pub mod setup;
 mod signin;

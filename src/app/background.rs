@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
+use super::upkeep::{self, Upkeep, UpkeepContext};
+use crate::config::{self, Roles};
 use crate::db::{DatabaseUrl, Pool};
 use crate::jobs::{Instance, QueueError, Worker};
 use crate::secret::SecretKey;
@@ -19,6 +20,8 @@ pub struct BackgroundParts {
     pub database: DatabaseUrl,
     pub secret: SecretKey,
     pub microsoft_update: config::MicrosoftUpdate,
+    /// Without the worker's role the process is only registered, and leaves the work to others.
+    pub roles: Roles,
     /// Start runs at their time; a command that does one job leaves that to the servers.
     pub with_schedule: bool,
 }
@@ -59,13 +62,23 @@ impl Background {
             limits: TransportLimits::default(),
             retry: RetryPolicy::default(),
         };
-        let instance = Instance::register(parts.database, &host_name).await?;
+        let instance = Instance::register(parts.database, &host_name, &parts.roles.words()).await?;
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let worker =
-            Worker::new(parts.pool.clone(), Arc::new(instance)).with::<Synchronize>(Arc::new(context));
+        if !parts.roles.worker {
+            let end = shutdown.clone();
+            tasks.spawn(async move {
+                end.cancelled().await;
+                drop(instance);
+            });
+            return Ok(Self { shutdown, tasks });
+        }
+        let worker = Worker::new(parts.pool.clone(), Arc::new(instance))
+            .with::<Synchronize>(Arc::new(context))
+            .with::<Upkeep>(Arc::new(UpkeepContext { pool: parts.pool.clone() }));
         tasks.spawn(worker.run(shutdown.clone()));
         if parts.with_schedule {
+            tasks.spawn(upkeep::keep(parts.pool.clone(), shutdown.clone()));
             let (pool, end) = (parts.pool, shutdown.clone());
             tasks.spawn(async move {
                 if let Err(error) = schedule::keep(pool, end).await {

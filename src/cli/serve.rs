@@ -23,12 +23,19 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
         started = App::start(app_config(&context)) => started?,
         () = stop.come() => return Ok(()),
     };
-    tracing::info!("the console is at http://{}/", app.console_address());
-    tracing::info!("services for other servers are at http://{}/", app.services_address());
-    if !app.console_address().ip().is_loopback() {
-        tracing::warn!(
-            "the console is offered over plain HTTP beyond this computer: passwords travel readable"
-        );
+    if let Some(console) = app.console_address() {
+        tracing::info!("the console is at http://{console}/");
+        if !console.ip().is_loopback() {
+            tracing::warn!(
+                "the console is offered over plain HTTP beyond this computer: passwords travel readable"
+            );
+        }
+    }
+    if let Some(services) = app.services_address() {
+        tracing::info!("services for other servers are at http://{services}/");
+    }
+    if !context.config.roles.worker {
+        tracing::info!("jobs are left to other servers on this database");
     }
     stop.come().await;
     tracing::info!("stopping");
@@ -49,6 +56,7 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
 fn app_config(context: &Context) -> AppConfig {
     let config = &context.config;
     AppConfig {
+        roles: config.roles,
         console: config.listeners.console,
         services: config.listeners.services,
         database: context.database.url.clone(),

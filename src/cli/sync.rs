@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, Context};
 use crate::app::background::{Background, BackgroundParts};
-use crate::config::Config;
+use crate::config::{Config, Roles};
 use crate::db::Pool;
 use crate::jobs;
 use crate::sync::SyncError;
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, config: Config) -> Result<(), CliError> {
 async fn synchronize(args: &Args, context: &Context) -> Result<Option<Run>, CliError> {
     let mut conn = connection(&context.pool).await?;
     let requested = runs::request(&mut conn, Trigger::Command, "command line").await.map_err(failed)?;
-    let is_alive = jobs::any_alive(&mut conn).await.map_err(failed)?;
+    let is_alive = jobs::any_worker_alive(&mut conn).await.map_err(failed)?;
     drop(conn);
     announce(args, &requested);
     if is_alive && !args.wait {
@@ -83,12 +83,13 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
                 _ => return Ok(run),
             }
         }
-        if own.is_none() && !jobs::any_alive(&mut conn).await.map_err(failed)? {
+        if own.is_none() && !jobs::any_worker_alive(&mut conn).await.map_err(failed)? {
             let parts = BackgroundParts {
                 pool: context.pool.clone(),
                 database: context.database.url.clone(),
                 secret: context.secret.clone(),
                 microsoft_update: context.config.microsoft_update.clone(),
+                roles: Roles::WORKER,
                 with_schedule: false,
             };
             *own = Some(Background::start(parts).await.map_err(|error| CliError::failed(error.to_string()))?);

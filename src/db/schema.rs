@@ -114,6 +114,7 @@ diesel::table! {
         version -> Text,
         started_at -> Timestamptz,
         heartbeat_at -> Timestamptz,
+        roles -> Text,
     }
 }
 
@@ -133,6 +134,7 @@ diesel::table! {
         created_at -> Timestamptz,
         started_at -> Nullable<Timestamptz>,
         finished_at -> Nullable<Timestamptz>,
+        cancel_requested -> Bool,
     }
 }
 
@@ -217,6 +219,18 @@ diesel::table! {
         one -> Bool,
         due_at -> Nullable<Timestamptz>,
         options_version -> Int8,
+        moment -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    schedule_moments (moment, attempt) {
+        moment -> Timestamptz,
+        attempt -> Int2,
+        due_at -> Timestamptz,
+        outcome -> Text,
+        run_id -> Nullable<Int8>,
+        decided_at -> Timestamptz,
     }
 }
 
@@ -410,6 +424,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     revisions,
     run_log,
     schedule_due,
+    schedule_moments,
     schema_floor,
     selected_categories,
     server_identity,

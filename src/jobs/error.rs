@@ -21,6 +21,12 @@ pub enum JobError {
     /// Asking again makes no sense; the job is failed.
     #[error("{0}")]
     Failed(String),
+    /// Asking again after a while may help; after the last attempt the job is failed.
+    #[error("{0}")]
+    Later(String),
+    /// Somebody asked it to end, and it did.
+    #[error("canceled")]
+    Canceled,
     /// The work stopped because this process is going down; another worker may take the job at once.
     #[error("interrupted by a shutdown")]
     Interrupted,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::QueueError;
-use super::queue::CHANNEL;
+use super::channel::CHANNEL;
 use crate::db::DatabaseUrl;
 
 /// SQL condition on a row `i` of `instances`: somebody holds its lock in this database.
@@ -32,14 +32,15 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Registers this process under `name` and keeps it registered in the background, also over a restart of the
+    /// Registers this process under `name`, with what it does (`console,services,worker`), and keeps it registered in the background, also over a restart of the
     /// database.
     ///
     /// # Errors
     /// [`QueueError::Session`] when the first connection fails.
-    pub async fn register(url: DatabaseUrl, name: &str) -> Result<Self, QueueError> {
+    pub async fn register(url: DatabaseUrl, name: &str, roles: &str) -> Result<Self, QueueError> {
         let id = Uuid::new_v4();
-        let session = Session { url, id, name: name.to_owned(), new_job: Arc::new(Notify::new()) };
+        let (name, roles) = (name.to_owned(), roles.to_owned());
+        let session = Session { url, id, name, roles, new_job: Arc::new(Notify::new()) };
         let end = CancellationToken::new();
         let new_job = session.new_job.clone();
         let first = session.connect().await?;
@@ -59,18 +60,20 @@ impl Drop for Instance {
     }
 }
 
-/// Does any process hold its lock?
+/// Is there a process that takes jobs from the queue? It holds its lock then.
 ///
 /// # Errors
 /// [`QueueError::Query`] when the database fails.
-pub async fn any_alive(conn: &mut AsyncPgConnection) -> Result<bool, QueueError> {
+pub async fn any_worker_alive(conn: &mut AsyncPgConnection) -> Result<bool, QueueError> {
     use diesel_async::RunQueryDsl; // at the top it would hide the methods of a raw client
     #[derive(diesel::QueryableByName)]
     struct Row {
         #[diesel(sql_type = Bool)]
         alive: bool,
     }
-    let query = format!("SELECT EXISTS (SELECT 1 FROM instances i WHERE {IS_ALIVE}) AS alive");
+    let query = format!(
+        "SELECT EXISTS (SELECT 1 FROM instances i WHERE i.roles LIKE '%worker%' AND {IS_ALIVE}) AS alive"
+    );
     let row: Row = diesel::sql_query(query).get_result(conn).await?;
     Ok(row.alive)
 }
@@ -79,6 +82,7 @@ struct Session {
     url: DatabaseUrl,
     id: Uuid,
     name: String,
+    roles: String,
     new_job: Arc<Notify>,
 }
 
@@ -95,7 +99,7 @@ impl Session {
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
                 match message {
-                    Ok(AsyncMessage::Notification(_)) => new_job.notify_waiters(),
+                    Ok(AsyncMessage::Notification(_)) => new_job.notify_one(),
                     Ok(_) => {}
                     Err(error) => {
                         tracing::debug!(%error, "the instance's database connection ended");
@@ -109,9 +113,9 @@ impl Session {
         client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
         client
             .execute(
-                "INSERT INTO instances (id, lock_key, name, version) VALUES ($1, $2, $3, $4)
+                "INSERT INTO instances (id, lock_key, name, version, roles) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()",
-                &[&self.id, &key, &self.name, &env!("CARGO_PKG_VERSION")],
+                &[&self.id, &key, &self.name, &env!("CARGO_PKG_VERSION"), &self.roles],
             )
             .await?;
         // Rows of processes that are gone are of no use to anybody.

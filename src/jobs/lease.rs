@@ -4,21 +4,23 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_util::sync::CancellationToken;
 
-use super::{Claim, QueueError};
+use super::QueueError;
 use crate::db::schema::jobs;
 
-/// Held by the one worker that may write for a job. Clones share the two signals.
+/// Held by the one worker that may write for a job. Clones share the signals.
 #[derive(Debug, Clone)]
 pub struct Lease {
     job_id: i64,
     fence: i64,
     lost: CancellationToken,
+    canceled: CancellationToken,
     shutdown: CancellationToken,
 }
 
 impl Lease {
-    pub(super) fn new(claim: &Claim, shutdown: CancellationToken) -> Self {
-        Self { job_id: claim.id, fence: claim.fence, lost: CancellationToken::new(), shutdown }
+    pub(super) fn new(job_id: i64, fence: i64, shutdown: CancellationToken) -> Self {
+        let (lost, canceled) = (CancellationToken::new(), CancellationToken::new());
+        Self { job_id, fence, lost, canceled, shutdown }
     }
 
     /// The row of the job.
@@ -34,6 +36,11 @@ impl Lease {
     /// Triggers when another worker has the job, or the database was away longer than the lease.
     pub fn lost(&self) -> &CancellationToken {
         &self.lost
+    }
+
+    /// Triggers when somebody asked this job to end.
+    pub fn canceled(&self) -> &CancellationToken {
+        &self.canceled
     }
 
     /// Triggers when this process should end.

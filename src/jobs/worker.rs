@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::queue::{Claim, claim, finish, give_back, reclaim_abandoned, renew};
-use super::{Instance, JobError, Lease, QueueError};
+use super::queue::{Claim, Renewed, claim, finish, give_back, reclaim_abandoned, renew};
+use super::{Instance, JobError, JobState, Lease, QueueError};
 use crate::db::Pool;
 
 /// One kind of background work. Its fields are the job's arguments.
@@ -24,6 +24,8 @@ pub trait Job: DeserializeOwned + Send + 'static {
     const KIND: &'static str;
     /// How long a worker may be silent before another takes over; renewed while running.
     const LEASE: Duration = Duration::from_secs(30);
+    /// How often it is begun at most when it ends with [`JobError::Later`].
+    const ATTEMPTS_MAX: u32 = 5;
     /// What the job works with; the queue never looks inside.
     type Context: Send + Sync + 'static;
 
@@ -38,8 +40,13 @@ pub trait Job: DeserializeOwned + Send + 'static {
 type Running = Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
 type Handler = dyn Fn(serde_json::Value, Lease) -> Running + Send + Sync;
 
+/// Wait after the first attempt that ended with [`JobError::Later`]; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
+
 struct Kind {
     lease: Duration,
+    attempts_max: u32,
     handler: Box<Handler>,
 }
 
@@ -68,7 +75,7 @@ impl Worker {
             });
             running
         };
-        let kind = Kind { lease: J::LEASE, handler: Box::new(handler) };
+        let kind = Kind { lease: J::LEASE, attempts_max: J::ATTEMPTS_MAX, handler: Box::new(handler) };
         self.kinds.insert(J::KIND.to_owned(), Arc::new(kind));
         self
     }
@@ -108,7 +115,7 @@ impl Worker {
             let lease = self.kinds.values().map(|kind| kind.lease).max().unwrap_or_default();
             let Some(claim) = claim(&mut conn, self.instance.id(), kinds, lease).await? else { break };
             let Some(kind) = self.kinds.get(&claim.kind).cloned() else { break };
-            let lease = Lease::new(&claim, shutdown.clone());
+            let lease = Lease::new(claim.id, claim.fence, shutdown.clone());
             running.spawn(work(self.pool.clone(), kind, claim, lease));
         }
         Ok(())
@@ -126,8 +133,9 @@ async fn work(pool: Pool, kind: Arc<Kind>, claim: Claim, lease: Lease) {
         Err(JobError::Failed("an internal fault; the log has the details".to_owned()))
     });
     heart.abort();
+    let end = End::of(outcome, claim.attempts, kind.attempts_max);
     for attempt in 1..=5_u64 {
-        match record(&pool, &lease, &outcome).await {
+        match record(&pool, &lease, &end).await {
             Ok(()) => return,
             Err(error) => tracing::warn!(job.id = claim.id, %error, "the end of a job could not be written"),
         }
@@ -135,16 +143,42 @@ async fn work(pool: Pool, kind: Arc<Kind>, claim: Claim, lease: Lease) {
     }
 }
 
-async fn record(pool: &Pool, lease: &Lease, outcome: &Result<(), JobError>) -> Result<(), QueueError> {
-    let mut conn = pool.get().await.map_err(|error| QueueError::Pool(error.to_string()))?;
-    match outcome {
-        Ok(()) => finish(&mut conn, lease, None).await,
-        Err(JobError::Interrupted) => give_back(&mut conn, lease).await,
-        Err(error) => finish(&mut conn, lease, Some(&error.to_string())).await,
+/// What becomes of a job after its work.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Ended(JobState, Option<String>),
+    GivenBack(Option<(Duration, String)>),
+}
+
+impl End {
+    /// `attempts`: how often the job was begun, this time included.
+    fn of(outcome: Result<(), JobError>, attempts: i32, attempts_max: u32) -> Self {
+        let begun = u32::try_from(attempts).unwrap_or(1);
+        match outcome {
+            Ok(()) => Self::Ended(JobState::Succeeded, None),
+            Err(JobError::Interrupted) => Self::GivenBack(None),
+            Err(JobError::Canceled) => Self::Ended(JobState::Canceled, None),
+            Err(JobError::Later(text)) if begun < attempts_max => {
+                let doublings = begun.saturating_sub(1).min(16);
+                Self::GivenBack(Some((FIRST_WAIT.saturating_mul(1 << doublings).min(WAIT_MAX), text)))
+            }
+            Err(error) => Self::Ended(JobState::Failed, Some(error.to_string())),
+        }
     }
 }
 
-/// Renews the lease until it is lost.
+async fn record(pool: &Pool, lease: &Lease, end: &End) -> Result<(), QueueError> {
+    let mut conn = pool.get().await.map_err(|error| QueueError::Pool(error.to_string()))?;
+    match end {
+        End::Ended(state, error) => finish(&mut conn, lease, *state, error.as_deref()).await,
+        End::GivenBack(wait) => {
+            let wait = wait.as_ref().map(|(wait, error)| (*wait, error.as_str()));
+            give_back(&mut conn, lease, wait).await
+        }
+    }
+}
+
+/// Renews the lease until it is lost, and passes on the wish that the job end.
 async fn beat(pool: Pool, lease: Lease, length: Duration) {
     let mut renewed_at = tokio::time::Instant::now();
     while renewed_at.elapsed() < length {
@@ -157,11 +191,41 @@ async fn beat(pool: Pool, lease: Lease, length: Duration) {
             }
         };
         match renewed {
-            Ok(true) => renewed_at = tokio::time::Instant::now(),
-            Ok(false) => break,
+            Ok(Renewed::Lost) => break,
+            Ok(found) => {
+                renewed_at = tokio::time::Instant::now();
+                if found == Renewed::CancelRequested {
+                    lease.canceled().cancel();
+                }
+            }
             Err(error) => tracing::warn!(job.id = lease.job_id(), %error, "a lease could not be renewed"),
         }
     }
     tracing::warn!(job.id = lease.job_id(), "a lease was lost");
     lease.lost().cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_may_work_later_waits_longer_each_time_and_then_fails() {
+        let later = || Err(JobError::Later("no room".to_owned()));
+        let wait = |attempts| match End::of(later(), attempts, 3) {
+            End::GivenBack(Some((wait, _))) => Some(wait),
+            _ => None,
+        };
+        assert_eq!(wait(1), Some(Duration::from_secs(30)));
+        assert_eq!(wait(2), Some(Duration::from_secs(60)));
+        assert_eq!(End::of(later(), 3, 3), End::Ended(JobState::Failed, Some("no room".to_owned())));
+    }
+
+    #[test]
+    fn a_shutdown_gives_back_and_a_failure_ends() {
+        assert_eq!(End::of(Err(JobError::Interrupted), 9, 3), End::GivenBack(None));
+        assert_eq!(End::of(Err(JobError::Canceled), 1, 3), End::Ended(JobState::Canceled, None));
+        let failed = End::of(Err(JobError::Failed("broken".to_owned())), 1, 3);
+        assert_eq!(failed, End::Ended(JobState::Failed, Some("broken".to_owned())));
+    }
 }

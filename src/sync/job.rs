@@ -20,9 +20,6 @@ use crate::catalog::publish::PublishCounts;
 use crate::db::schema::{run_log, sync_runs};
 use crate::jobs::{Job, JobError, Lease};
 
-/// The job's kind in the queue.
-pub(super) const JOB_KIND: &str = "synchronize";
-
 /// Runs that may follow one another because each was interrupted; more would be a loop.
 const CONTINUED_MAX: i64 = 25;
 
@@ -33,7 +30,7 @@ pub struct Synchronize {
 }
 
 impl Job for Synchronize {
-    const KIND: &'static str = JOB_KIND;
+    const KIND: &'static str = runs::JOB_KIND;
     type Context = SyncContext;
 
     async fn run(self, context: Arc<SyncContext>, lease: Lease) -> Result<(), JobError> {
@@ -54,7 +51,11 @@ impl Job for Synchronize {
 async fn begin(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Result<Option<i64>, SyncError> {
     let started = diesel::update(sync_runs::table.find(run_id))
         .filter(sync_runs::state.eq(RunState::Queued.as_str()))
-        .set((sync_runs::state.eq(RunState::Running.as_str()), sync_runs::started_at.eq(diesel::dsl::now)))
+        .set((
+            sync_runs::state.eq(RunState::Running.as_str()),
+            sync_runs::started_at.eq(diesel::dsl::now),
+            sync_runs::settings.eq(runs::present_settings()),
+        ))
         .execute(conn)
         .await?;
     if started == 1 {
@@ -91,6 +92,7 @@ async fn go_on(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Resu
             sync_runs::started_by.eq(started_by),
             sync_runs::started_at.eq(chrono::Utc::now()),
             sync_runs::continues.eq(run_id),
+            sync_runs::settings.eq(runs::present_settings()),
         ))
         .on_conflict_do_nothing() // somebody started another run meanwhile: that one does the work
         .returning(sync_runs::id)
@@ -131,21 +133,6 @@ async fn close(conn: &mut AsyncPgConnection, run_id: i64, end: RunState, why: &s
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// Closes runs that nobody works on and nobody will: their job is gone. Returns how many.
-///
-/// # Errors
-/// [`SyncError::Query`] when the database fails.
-pub(super) async fn close_orphans(conn: &mut AsyncPgConnection) -> Result<usize, SyncError> {
-    Ok(diesel::sql_query(
-        "UPDATE sync_runs r SET state = 'interrupted', finished_at = now()
-         WHERE r.state IN ('queued', 'running', 'stopping') AND NOT EXISTS
-               (SELECT 1 FROM jobs j WHERE j.kind = 'synchronize' AND j.state IN ('waiting', 'running')
-                  AND (j.args->>'run_id')::bigint = r.id)",
-    )
-    .execute(conn)
-    .await?)
 }
 
 async fn carry_out(context: &SyncContext, run_id: i64, lease: &Lease) -> Result<(), JobError> {

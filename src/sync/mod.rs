@@ -14,6 +14,7 @@ mod job;
 mod listing;
 pub mod plan;
 mod progress;
+pub mod retention;
 mod run;
 pub mod runs;
 pub mod schedule;

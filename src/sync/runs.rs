@@ -4,13 +4,15 @@
 //! unique index of the database; a second request joins the run that is there.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::Jsonb;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::SyncError;
 use super::error::RunError;
-use super::job::JOB_KIND;
 use super::progress::Figures;
 use crate::catalog::publish::PublishCounts;
 use crate::db::schema::{run_log, sync_runs};
@@ -65,6 +67,9 @@ impl RunState {
         matches!(self, Self::Queued | Self::Running | Self::Stopping)
     }
 }
+
+/// The kind of a run's job in the queue.
+pub(super) const JOB_KIND: &str = "synchronize";
 
 const ACTIVE: [&str; 3] = ["queued", "running", "stopping"];
 
@@ -129,6 +134,7 @@ pub struct Run {
     error: Option<serde_json::Value>,
     notices: serde_json::Value,
     pub continues: Option<i64>,
+    settings: serde_json::Value,
 }
 
 impl Run {
@@ -145,6 +151,12 @@ impl Run {
     /// Sentences that a person should see.
     pub fn notices(&self) -> Vec<String> {
         serde_json::from_value(self.notices.clone()).unwrap_or_default()
+    }
+
+    /// Were the options saved again after the run began with its own? `version` is the one in force.
+    pub fn has_older_options(&self, version: i64) -> bool {
+        let began_with = self.settings.get("options_version").and_then(serde_json::Value::as_i64);
+        began_with.is_some_and(|began_with| began_with != version)
     }
 
     /// Time from start to end, or to `now` while it runs; zero when it never started.
@@ -391,4 +403,25 @@ pub(super) async fn finish(
         .execute(conn)
         .await?;
     Ok(changed == 1)
+}
+
+/// What a run that begins now keeps: the version of the options in force, as SQL for `settings`.
+pub(super) fn present_settings() -> SqlLiteral<Jsonb> {
+    sql("jsonb_build_object('options_version', (SELECT version FROM sync_options))")
+}
+
+/// Closes runs that nobody works on and nobody will: their job is gone. Returns how many.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub(super) async fn close_orphans(conn: &mut AsyncPgConnection) -> Result<usize, SyncError> {
+    Ok(diesel::sql_query(
+        "UPDATE sync_runs r SET state = 'interrupted', finished_at = now()
+         WHERE r.state IN ('queued', 'running', 'stopping') AND NOT EXISTS
+               (SELECT 1 FROM jobs j WHERE j.kind = $1 AND j.state IN ('waiting', 'running')
+                  AND (j.args->>'run_id')::bigint = r.id)",
+    )
+    .bind::<diesel::sql_types::Text, _>(JOB_KIND)
+    .execute(conn)
+    .await?)
 }

@@ -1,82 +1,15 @@
 //! `weir serve` as a process: starting, stopping, being refused.
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use weir::protocol::soap::Method;
 
+use crate::support::documents::{self, PRODUCT};
+use crate::support::options::{change_options, use_upstream};
+use crate::support::process::{Process, free_port, weir};
+use crate::support::upstream::Upstream;
 use crate::support::{TestDatabase, Visitor};
-
-/// A `weir serve` of its own. Killed when the test fails.
-struct Process {
-    child: Child,
-    console: u16,
-    services: u16,
-}
-
-impl Process {
-    fn start(db: &TestDatabase, data: &std::path::Path) -> Self {
-        let (console, services) = (free_port(), free_port());
-        let child = command(db, data)
-            .env("WEIR_CONSOLE_PORT", console.to_string())
-            .env("WEIR_SERVICES_PORT", services.to_string())
-            .spawn()
-            .unwrap();
-        Self { child, console, services }
-    }
-
-    async fn ready(&mut self) {
-        let until = Instant::now() + Duration::from_secs(60);
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.console)).await.is_err() {
-            assert!(self.child.try_wait().unwrap().is_none(), "weir serve ended early");
-            assert!(Instant::now() < until, "weir serve does not answer");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
-    }
-
-    async fn end(&mut self) -> Option<i32> {
-        let until = Instant::now() + Duration::from_secs(35);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < until, "weir serve does not end");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(db: &TestDatabase, data: &std::path::Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("DATABASE_URL", db.url().as_str())
-        .env("WEIR_DATA_DIR", data)
-        .env("WEIR_LOG", "warn")
-        .env("ROCKET_PORT", "1") // Rocket's own settings are not honoured
-        .env("ROCKET_LIMITS", "{form=1}")
-        .arg("serve")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_serves_and_ends_well_on_either_signal() {
@@ -100,7 +33,7 @@ async fn a_second_server_on_the_same_data_folder_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let mut first = Process::start(&db, data.path());
     first.ready().await;
-    let second = command(&db, data.path()).output().unwrap();
+    let second = weir(&db, data.path(), &["serve"]).output().unwrap();
     assert_eq!(second.status.code(), Some(2));
     let text = String::from_utf8_lossy(&second.stderr);
     assert!(text.contains("uses the data folder"), "{text}");
@@ -118,7 +51,7 @@ async fn a_taken_port_and_a_console_open_to_the_network_are_refused_in_one_sente
         ("WEIR_CONSOLE_ADDRESS", "0.0.0.0", "WEIR_CONSOLE_INSECURE"),
     ];
     for (name, value, expected) in cases {
-        let refused = command(&db, data.path())
+        let refused = weir(&db, data.path(), &["serve"])
             .env("WEIR_SERVICES_PORT", free_port().to_string())
             .env(name, value)
             .output()
@@ -127,4 +60,60 @@ async fn a_taken_port_and_a_console_open_to_the_network_are_refused_in_one_sente
         assert_eq!(refused.status.code(), Some(2), "{text}");
         assert!(text.contains(expected), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_in_mid_run_ends_in_time_and_the_next_start_continues() {
+    let (db, upstream) = (TestDatabase::create().await, Upstream::start().await);
+    upstream.publish(documents::categories());
+    upstream.publish(documents::updates(PRODUCT, 0, 120));
+    upstream.limits(10, 10);
+    change_options(&db, |options| use_upstream(options, upstream.port())).await;
+    let data = tempfile::tempdir().unwrap();
+    let client = db.client().await;
+    // In each phase: before the first document, and among them.
+    for delay in [Duration::from_secs(60), Duration::from_millis(400)] {
+        upstream.delay(delay);
+        upstream.take_calls();
+        let mut server = Process::start(&db, data.path());
+        server.ready().await;
+        let ask = "SELECT count(*) FROM sync_runs WHERE state = 'running'";
+        if delay > Duration::from_secs(1) {
+            let mut conn = db.conn().await;
+            let trigger = weir::sync::runs::Trigger::Manual;
+            weir::sync::runs::request(&mut conn, trigger, "test").await.unwrap();
+        }
+        let until = Instant::now() + Duration::from_secs(30);
+        while client.query_one(ask, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(Instant::now() < until, "no run began");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let told = Instant::now();
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end().await, Some(0));
+        assert!(told.elapsed() < Duration::from_secs(30), "{:?}", told.elapsed());
+        let row =
+            client.query_one("SELECT state FROM sync_runs ORDER BY id DESC LIMIT 1", &[]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "interrupted");
+    }
+
+    upstream.delay(Duration::ZERO);
+    upstream.take_calls();
+    let mut server = Process::start(&db, data.path());
+    server.ready().await;
+    let sql = "SELECT state, continues IS NOT NULL FROM sync_runs ORDER BY id DESC LIMIT 1";
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let row = client.query_one(sql, &[]).await.unwrap();
+        assert!(row.get::<_, bool>(1), "the run is not marked as continued");
+        if row.get::<_, &str>(0) == "succeeded" {
+            break;
+        }
+        assert!(Instant::now() < until, "the run was not continued: {}", row.get::<_, &str>(0));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(upstream.take_calls().iter().any(|call| call.method == Method::GetRevisionIdList));
+    let stored = client.query_one("SELECT count(*) FROM updates WHERE approvable", &[]).await.unwrap();
+    assert_eq!(stored.get::<_, i64>(0), 120);
 }

@@ -59,7 +59,7 @@ impl Bench {
             limits,
             retry: RetryPolicy { attempts_max: 2, ..quick },
         };
-        let instance = Instance::register(self.db.url().clone(), "bench").await.unwrap();
+        let instance = Instance::register(self.db.url().clone(), "bench", "worker").await.unwrap();
         let worker = Worker::new(self.db.pool().clone(), Arc::new(instance));
         tokio::spawn(worker.with::<Synchronize>(Arc::new(context)).run(self.end.clone()));
     }
@@ -402,4 +402,33 @@ async fn a_stopped_run_ends_within_two_seconds_and_the_next_goes_on() {
     assert_eq!(bench.succeed().await.new, 400);
     assert!(asked(&bench.upstream.take_calls()).len() < 400, "what was stored was fetched again");
     assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r155_a_run_keeps_the_options_it_began_with_and_says_so() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 10));
+    bench.upstream.publish(documents::updates(OTHER_PRODUCT, 100, 10));
+    bench.upstream.delay(Duration::from_millis(700));
+    let run_id = bench.request().await.run_id;
+    let mut conn = bench.db.conn().await;
+    for _ in 0..200 {
+        if !runs::get(&mut conn, run_id).await.unwrap().unwrap().phase.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let version = settings::load(&mut conn).await.unwrap().version;
+    assert!(!runs::get(&mut conn, run_id).await.unwrap().unwrap().has_older_options(version));
+    bench.choose(&[(OTHER_PRODUCT, false)]).await;
+    let version = settings::load(&mut conn).await.unwrap().version;
+    assert!(runs::get(&mut conn, run_id).await.unwrap().unwrap().has_older_options(version));
+    let run = bench.ended(run_id).await;
+    assert_eq!((run.state(), run.new), (RunState::Succeeded, 10), "{:?}", run.error());
+    let stored =
+        |product: u128| RevisionKey { update_id: Uuid::from_u128(0xb000_0000 + product), revision: 100 };
+    let keys = bench.stored().await;
+    assert!(keys.contains(&stored(0)) && !keys.contains(&stored(100)));
+    assert_eq!(bench.succeed().await.new, 10, "the next one uses the new options");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use weir::accounts::Role;
 use weir::app::{App, AppConfig, RunningApp};
-use weir::config::MicrosoftUpdate;
+use weir::config::{MicrosoftUpdate, Roles};
 use weir::secret::SecretKey;
 
 use super::{Page, TestDatabase, Visitor};
@@ -17,7 +17,8 @@ pub const PASSWORD: &str = "three small boats at sea";
 /// A running server. Stops with [`TestApp::stop`], or with the test's runtime.
 pub struct TestApp {
     running: RunningApp,
-    pub db: TestDatabase,
+    pub db: Arc<TestDatabase>,
+    secret: Arc<SecretKey>,
     data: tempfile::TempDir,
 }
 
@@ -28,34 +29,53 @@ impl TestApp {
 
     /// Starts with changes to the configuration.
     pub async fn start_with(change: impl FnOnce(&mut AppConfig)) -> Self {
-        let db = TestDatabase::create().await;
+        let db = Arc::new(TestDatabase::create().await);
+        Self::start_on(db, Arc::new(SecretKey::generate().unwrap()), change).await
+    }
+
+    /// Starts on a database that a test has prepared.
+    pub async fn start_on_database(db: Arc<TestDatabase>) -> Self {
+        Self::start_on(db, Arc::new(SecretKey::generate().unwrap()), |_| {}).await
+    }
+
+    /// One more server on the same database, with the same key.
+    pub async fn start_beside(&self) -> Self {
+        Self::start_on(Arc::clone(&self.db), Arc::clone(&self.secret), |_| {}).await
+    }
+
+    async fn start_on(
+        db: Arc<TestDatabase>,
+        secret: Arc<SecretKey>,
+        change: impl FnOnce(&mut AppConfig),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut config = AppConfig {
+            roles: Roles::ALL,
             console: anywhere,
             services: anywhere,
             database: db.url().clone(),
             data_dir: data.path().to_owned(),
-            secret: Arc::new(SecretKey::generate().unwrap()),
+            secret: Arc::clone(&secret),
             microsoft_update: MicrosoftUpdate { url: "http://127.0.0.1:9/".parse().unwrap(), ca_file: None },
         };
         change(&mut config);
         let running = App::start(config).await.unwrap();
-        Self { running, db, data }
+        Self { running, db, secret, data }
     }
 
     /// `path` on the console.
     pub fn console_url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.running.console_address())
+        format!("http://{}{path}", self.running.console_address().unwrap())
     }
 
     /// `path` on the services listener.
     pub fn services_url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.running.services_address())
+        format!("http://{}{path}", self.running.services_address().unwrap())
     }
 
     pub fn services_port(&self) -> u16 {
-        self.running.services_address().port()
+        self.running.services_address().unwrap().port()
     }
 
     pub fn data_dir(&self) -> &std::path::Path {
@@ -93,7 +113,7 @@ impl TestApp {
     }
 
     /// Stops as on SIGTERM.
-    pub async fn stop(self) -> TestDatabase {
+    pub async fn stop(self) -> Arc<TestDatabase> {
         assert!(self.running.stop(Duration::from_secs(30)).await, "the server did not end in time");
         self.db
     }

@@ -1,0 +1,112 @@
+//! The `weir` program itself, on a test's database and in a folder of its own.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{TestDatabase, Visitor};
+
+/// `weir` with nothing of this process's environment but the path.
+pub fn weir(db: &TestDatabase, data: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("DATABASE_URL", db.url().as_str())
+        .env("WEIR_DATA_DIR", data)
+        .env("WEIR_LOG", "warn")
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end, which must be a good one.
+pub async fn succeed(mut command: Command) -> Output {
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// A `weir serve`. Killed when the test fails.
+pub struct Process {
+    child: Child,
+    pub console: u16,
+    pub services: u16,
+}
+
+impl Process {
+    pub fn start(db: &TestDatabase, data: &Path) -> Self {
+        Self::start_with(db, data, &[])
+    }
+
+    /// Starts with further variables.
+    pub fn start_with(db: &TestDatabase, data: &Path, variables: &[(&str, &str)]) -> Self {
+        let (console, services) = (free_port(), free_port());
+        let child = weir(db, data, &["serve"])
+            .env("WEIR_CONSOLE_PORT", console.to_string())
+            .env("WEIR_SERVICES_PORT", services.to_string())
+            .env("ROCKET_PORT", "1") // Rocket's own settings are not honoured
+            .env("ROCKET_LIMITS", "{form=1}")
+            .envs(variables.iter().copied())
+            .stderr(Stdio::null()) // a pipe that nobody reads fills up
+            .spawn()
+            .unwrap();
+        Self { child, console, services }
+    }
+
+    pub async fn ready(&mut self) {
+        self.listening(self.console).await;
+    }
+
+    /// Waits until it listens on one of its ports.
+    pub async fn listening(&mut self, port: u16) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(self.child.try_wait().unwrap().is_none(), "weir serve ended early");
+            assert!(Instant::now() < until, "weir serve does not answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Someone at its console.
+    pub fn visitor(&self) -> Visitor {
+        Visitor::new(&format!("http://127.0.0.1:{}", self.console))
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// As a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub async fn end(&mut self) -> Option<i32> {
+        let until = Instant::now() + Duration::from_secs(35);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < until, "weir serve does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
