@@ -13,6 +13,8 @@ mod groups;
 pub mod guards;
 mod headers;
 mod home;
+mod instances;
+mod jobs;
 mod login;
 pub mod moment;
 pub mod options;
@@ -62,6 +64,8 @@ pub fn routes() -> Vec<Route> {
         csrf::routes(),
         groups::routes(),
         home::routes(),
+        instances::routes(),
+        jobs::routes(),
         login::routes(),
         options::routes(),
         options_index::routes(),

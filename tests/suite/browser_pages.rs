@@ -20,6 +20,8 @@ const PAGES: &[(&str, &str)] = &[
     ("/options/synchronization", "synchronization-options"),
     ("/synchronize", "synchronize"),
     ("/synchronizations", "synchronizations"),
+    ("/jobs", "jobs"),
+    ("/instances", "instances"),
 ];
 
 const STRANGERS: usize = 2;

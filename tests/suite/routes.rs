@@ -164,6 +164,10 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/synchronizations/<id>/events", "/synchronizations/9999/events", Least::Role(Role::Reporter)),
     ("POST", "/synchronizations", "/synchronizations", Least::Role(Role::Operator)),
     ("POST", "/synchronizations/<id>/stop", "/synchronizations/1/stop", Least::Role(Role::Operator)),
+    ("GET", "/jobs", "/jobs", Least::Role(Role::Operator)),
+    ("POST", "/jobs/<id>/cancel", "/jobs/1/cancel", Least::Role(Role::Operator)),
+    ("POST", "/jobs/<id>/retry", "/jobs/1/retry", Least::Role(Role::Operator)),
+    ("GET", "/instances", "/instances", Least::Role(Role::Operator)),
     ("GET", "/synchronize", "/synchronize", Least::Role(Role::Reporter)),
     // Signing out comes last, because it ends the session that the others use.
     ("POST", "/logout", "/logout", Least::Role(Role::Reporter)),

@@ -16,6 +16,8 @@ pub struct StatusBox {
     pub last: Option<RunView>,
     /// The run that is at work.
     pub active: Option<RunView>,
+    /// The options were saved again after the active run had begun.
+    pub options_changed: bool,
     /// The next planned run; `None` when synchronizing manually.
     pub next: Option<Moment>,
 }
@@ -32,9 +34,11 @@ impl StatusBox {
             ScheduleMode::Manual => None,
             ScheduleMode::Daily => schedule::next_due(conn).await?,
         };
+        let active = runs::active(conn).await?;
         Ok(Self {
             last: runs::last_finished(conn).await?.map(|run| RunView::new(&run, zone, now)),
-            active: runs::active(conn).await?.map(|run| RunView::new(&run, zone, now)),
+            options_changed: active.as_ref().is_some_and(|run| run.has_older_options(options.version)),
+            active: active.map(|run| RunView::new(&run, zone, now)),
             next: next.map(|at| Moment::new(at, zone)),
         })
     }
