@@ -67,11 +67,12 @@ pub fn nodes(known: &[Node]) -> Vec<Node> {
     nodes
 }
 
-/// Does the tree hold no product but the built-in ones, because no update source has told its own?
+/// Is this the built-in Windows family or a product of it, standing in for what no source has told?
 #[must_use]
-pub fn is_all_of(tree: &CategoryTree) -> bool {
-    let is_builtin = |id: Uuid| id == WINDOWS || WINDOWS_PRODUCTS.iter().any(|(_, one)| *one == id);
-    tree.nodes().all(|node| node.kind == NodeKind::Classification || is_builtin(node.id))
+pub fn is_stand_in(tree: &CategoryTree, id: Uuid) -> bool {
+    // The real family is filed under a company.
+    let stands_in = tree.get(WINDOWS).is_some_and(|node| node.parents.is_empty());
+    stands_in && (id == WINDOWS || WINDOWS_PRODUCTS.iter().any(|(_, one)| *one == id))
 }
 
 fn node(title: &str, id: Uuid, kind: NodeKind, parent: Option<Uuid>) -> Node {

@@ -12,6 +12,7 @@ mod fetch;
 mod import;
 mod job;
 mod listing;
+pub mod offer;
 pub mod plan;
 mod progress;
 pub mod retention;

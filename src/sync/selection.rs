@@ -1,5 +1,7 @@
 //! The selection of the settings in the ids that a source knows now.
 
+use std::collections::BTreeSet;
+
 use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel::{QueryResult, QueryableByName};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -8,7 +10,7 @@ use uuid::Uuid;
 
 use super::plan::Selection;
 use crate::settings::tree::{CategoryTree, Node, NodeKind, expand};
-use crate::settings::{CategoryKind, Languages, SyncOptions};
+use crate::settings::{CategoryKind, Languages, SyncOptions, locale};
 
 #[derive(QueryableByName)]
 struct Row {
@@ -52,7 +54,10 @@ pub(super) async fn expand_now(
         classifications: classifications.map(|one| one.category_id).collect(),
         languages: match &options.files.languages {
             Languages::Only(names) => super::facts::language_ids(facts, names),
-            Languages::All | Languages::Locale => Default::default(),
+            Languages::Locale => {
+                super::facts::language_ids(facts, &BTreeSet::from([locale::short().to_owned()]))
+            }
+            Languages::All => Default::default(),
         },
     })
 }

@@ -10,6 +10,7 @@ mod next_run;
 mod notice;
 mod products;
 mod question;
+mod supply;
 mod tasks;
 mod tree_view;
 mod view;
@@ -29,6 +30,7 @@ use crate::settings::drafts::{self, Draft};
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
 use crate::settings::{self, FieldErrors, Proxy, SettingsError, SyncOptions, changes};
+use crate::sync::offer::{self, Offer};
 use crate::web::synchronizations::{StatusBox, begin};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell};
 
@@ -48,13 +50,16 @@ pub(super) fn routes() -> Vec<Route> {
 struct Scene {
     current: SyncOptions,
     tree: CategoryTree,
+    /// What the source of `current` told when it was asked last; `None`: never asked.
+    offer: Option<Offer>,
 }
 
 impl Scene {
     async fn load(conn: &mut AsyncPgConnection) -> Result<Self, PageError> {
         let current = settings::load(conn).await.map_err(page_error)?;
         let tree = settings::known_tree(conn).await?;
-        Ok(Self { current, tree })
+        let offer = offer::of(conn, &current.source).await?;
+        Ok(Self { current, tree, offer })
     }
 }
 
@@ -82,9 +87,7 @@ async fn show_options(
     let Draft { version, values, password_lost } = kept.unwrap_or_default();
     let typed = Typed { values, ..Typed::default() };
     let may_save = reporter.shell.can_administer();
-    let mut view = View::new(&scene.current, &typed, &scene.tree, may_save)
-        .with_draft(id)
-        .with_password_lost(password_lost);
+    let mut view = View::new(&scene, &typed, may_save).with_draft(id).with_password_lost(password_lost);
     if id.is_some() {
         // so that a save in between is still noticed
         view.version = version;
@@ -128,7 +131,7 @@ async fn save_options(
     if wanted.replica && !scene.current.replica && fields.first("confirmed") != "replica" {
         let of = wanted.source.shown();
         let question = Question::Replica { of, and_synchronize };
-        let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
+        let mut view = View::new(&scene, &sent.typed, true)
             .with_draft(sent.draft)
             .with_password_lost(sent.loses_password());
         view.version = sent.version;
@@ -154,7 +157,8 @@ async fn save_options(
             Ok(Reply::SeeOther(ADDRESS.to_owned()))
         }
         Err(SettingsError::Conflict(in_force)) => {
-            let view = View::new(&in_force, &sent.typed, &scene.tree, true)
+            let scene = Scene { current: (*in_force).clone(), ..scene };
+            let view = View::new(&scene, &sent.typed, true)
                 .with_draft(sent.draft)
                 .with_password_lost(sent.loses_password())
                 .with_clash(&in_force, &wanted, &scene.tree);
@@ -210,7 +214,7 @@ async fn refuse(
     if !sentences.is_empty() {
         settings::record_refusal(conn, &actor(&shell), &sentences).await?;
     }
-    let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
+    let mut view = View::new(scene, &sent.typed, true)
         .with_draft(sent.draft)
         .with_password_lost(sent.loses_password())
         .with_errors(errors, &sent.faults);

@@ -1,6 +1,8 @@
 //! Advanced Synchronization Options: where files are kept, and in which languages. A warning comes
 //! first; OK there leads to the choices.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
@@ -10,7 +12,7 @@ use rocket::{Route, get, post, routes};
 use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
 use super::view;
-use crate::settings::languages::LANGUAGES;
+use crate::settings::languages::{LANGUAGES, language_name};
 use crate::settings::{Key, Languages, locale};
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell, Wants};
 
@@ -23,6 +25,30 @@ struct LanguageBox {
     short: String,
     name: String,
     checked: bool,
+    /// The update source told its languages, and this is none of them.
+    is_missing: bool,
+}
+
+/// The languages we know, those the source tells, and those chosen; each once, by name.
+fn language_boxes(work: &Work, chosen: &Languages) -> Vec<LanguageBox> {
+    let told = work.scene.offer.as_ref().map(|offer| &offer.languages).filter(|told| !told.is_empty());
+    let ticked = |short: &str| matches!(chosen, Languages::Only(names) if names.contains(short));
+    let mut names: BTreeSet<&str> = LANGUAGES.iter().map(|(short, _)| *short).collect();
+    names.extend(told.into_iter().flatten().map(String::as_str));
+    if let Languages::Only(chosen) = chosen {
+        names.extend(chosen.iter().map(String::as_str));
+    }
+    let mut boxes: Vec<LanguageBox> = names
+        .into_iter()
+        .map(|short| LanguageBox {
+            short: short.to_owned(),
+            name: language_name(short).to_owned(),
+            checked: ticked(short),
+            is_missing: told.is_some_and(|told| !told.contains(short)),
+        })
+        .collect();
+    boxes.sort_by_key(|one| one.name.to_lowercase());
+    boxes
 }
 
 #[derive(Template)]
@@ -41,22 +67,21 @@ struct AdvancedPage {
     /// `all`, `locale` or `some`.
     choice: Field,
     languages: Vec<LanguageBox>,
+    /// The update source, when some languages are marked as not offered by it.
+    missing: Option<String>,
     error: Option<String>,
 }
 
 impl AdvancedPage {
     fn new(shell: Shell, work: &Work, read: bool, wants: Wants) -> Self {
         let files = view::meant(&work.scene.current, &work.typed(), &work.scene.tree).files;
-        let (choice, some) = match &files.languages {
-            Languages::All => ("all", Vec::new()),
-            Languages::Locale => ("locale", Vec::new()),
-            Languages::Only(names) => ("some", names.iter().cloned().collect()),
+        let choice = match &files.languages {
+            Languages::All => "all",
+            Languages::Locale => "locale",
+            Languages::Only(_) => "some",
         };
-        let languages = LANGUAGES.iter().map(|(short, name)| LanguageBox {
-            short: (*short).to_owned(),
-            name: (*name).to_owned(),
-            checked: some.iter().any(|one| one == short),
-        });
+        let languages = language_boxes(work, &files.languages);
+        let source = work.scene.current.source.shown();
         let title = if read { "Advanced Synchronization Options" } else { "Before you change this" };
         Self {
             shell,
@@ -68,7 +93,8 @@ impl AdvancedPage {
             deferred: Field::new(Key::FilesDeferred.name(), files.deferred.to_string()),
             express: Field::new(Key::FilesExpress.name(), files.express.to_string()),
             choice: Field::new("languages", choice),
-            languages: languages.collect(),
+            missing: languages.iter().any(|one| one.is_missing).then_some(source),
+            languages,
             error: None,
         }
     }

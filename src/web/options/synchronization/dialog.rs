@@ -161,7 +161,7 @@ impl Work {
         let current = &self.scene.current;
         let unchanged = |key: &Key| self.draft.values.get(key).is_none_or(|text| *text == key.text(current));
         let id = self.id.filter(|_| !IN_DIALOGS.iter().all(unchanged));
-        let view = View::new(current, &self.typed(), &self.scene.tree, true).with_draft(id);
+        let view = View::new(&self.scene, &self.typed(), true).with_draft(id);
         Reply::ok(&Chosen { view })
     }
 }

@@ -12,7 +12,7 @@ use super::form::Fields;
 use super::tree_view::{self, Extent, HITS_MAX, NodeView};
 use super::view::{self, BrokenUp};
 use crate::settings::tree::{self, Answer};
-use crate::settings::{CategoryKind, Key, Selected, builtin, known_tree_with_counts};
+use crate::settings::{CategoryKind, Key, Selected, known_tree_with_counts};
 use crate::web::words::{counted, grouped};
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
@@ -65,7 +65,7 @@ impl ProductsPage {
             counted: counted_words(&ticks),
             broken_up: view::broken_up(&work.scene.current, &ticks, tree),
             asks_again: false,
-            is_builtin: builtin::is_all_of(tree),
+            is_builtin: work.scene.offer.is_none(),
         }
     }
 

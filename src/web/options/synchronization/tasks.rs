@@ -10,13 +10,12 @@ use rocket::{Route, get, post, routes};
 use super::form::{Fields, Submission};
 use super::notice::{self, Notice, RunNotice};
 use super::question::{Question, QuestionPage};
+use super::view::View;
 use super::{ADDRESS, Scene, draw, read};
 use crate::settings::validate::{self, PasswordInput, World};
 use crate::settings::{OwnServices, changes, drafts};
 use crate::web::synchronizations::{StatusBox, begin, halt};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell, Wants};
-
-use super::view::View;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![synchronize, stop, show_state]
@@ -110,9 +109,8 @@ async fn ask(
         let page = QuestionPage { question: Question::Synchronize };
         return super::dialog::over_the_page(page.render());
     }
-    let mut view = View::new(&scene.current, &sent.typed, &scene.tree, true)
-        .with_draft(sent.draft)
-        .with_password_lost(sent.loses_password());
+    let mut view =
+        View::new(scene, &sent.typed, true).with_draft(sent.draft).with_password_lost(sent.loses_password());
     view.version = sent.version;
     view.dirty = true;
     view.question = Some(Question::Synchronize);

@@ -9,6 +9,7 @@ use super::form::Fault;
 use super::moments::{self, NextRun};
 use super::notice::Notice;
 use super::question::Question;
+use super::{Scene, supply};
 use crate::settings::changes::{self, Change};
 use crate::settings::languages::language_name;
 use crate::settings::tree::{CategoryTree, Look, Looks};
@@ -80,6 +81,10 @@ pub struct View {
     pub products_error: Option<String>,
     pub classifications: Vec<String>,
     pub classifications_error: Option<String>,
+    /// What is selected and was not fetched from this source yet; empty: nothing, or never asked.
+    pub pending: String,
+    /// What a replica takes; empty: not a replica.
+    pub offered: String,
     pub broken_up: Vec<BrokenUp>,
     pub proxy_enabled: Field,
     pub proxy_server: Field,
@@ -108,8 +113,9 @@ pub struct View {
 }
 
 impl View {
-    /// The page for `current` with what was typed over it.
-    pub fn new(current: &SyncOptions, typed: &Typed, tree: &CategoryTree, may_save: bool) -> Self {
+    /// The page for what is saved, with what was typed over it.
+    pub(super) fn new(scene: &Scene, typed: &Typed, may_save: bool) -> Self {
+        let Scene { current, tree, .. } = scene;
         let field = |key: Key| {
             let text = typed.values.get(&key).cloned().unwrap_or_else(|| key.text(current));
             Field::new(key.name(), text)
@@ -141,6 +147,8 @@ impl View {
             products_error: None,
             classifications: chips(tree, &classification_ticks, CategoryKind::Classification),
             classifications_error: None,
+            pending: supply::pending(scene),
+            offered: supply::offered(scene),
             broken_up: broken_up(current, &product_ticks, tree),
             proxy_enabled: field(Key::ProxyEnabled),
             proxy_server: field(Key::ProxyServer),
