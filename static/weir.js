@@ -82,6 +82,8 @@
     box.indeterminate = some;
     item.querySelector(":scope > .check [data-words]").textContent =
       some ? "some selected, future ones not included" : "";
+    if (some && item.hasAttribute("data-whole")) tell(item);
+    else document.querySelector(`[data-told-for="${box.value}"]`)?.remove();
   };
   const ticked = (box) => {
     const item = box.closest("li");
@@ -95,7 +97,6 @@
           if (other !== from && boxOf(other).checked) put(other, true, wholeWords(other), true);
         }
         up.querySelector(":scope > input[name=own]")?.remove();
-        if (up.hasAttribute("data-whole")) tell(up);
       }
       if (!boxOf(up).checked || !box.checked) partly(up);
     }
@@ -154,7 +155,8 @@
       if (dialog.open) continue;
       opener = opener || document.activeElement;
       dialog.showModal();
-      const first = dialog.querySelector("[autofocus], input:not([type=hidden]), select, button");
+      const first = ["[autofocus]", "input:not([type=hidden]), select", "button, a"]
+        .map((kind) => dialog.querySelector(kind)).find((one) => one !== null);
       if (first) first.focus();
       dialog.addEventListener("close", () => {
         dialog.remove();

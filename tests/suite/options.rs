@@ -345,15 +345,16 @@ async fn the_advanced_dialog_warns_first_and_is_saved_with_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_refuses_what_its_page_locks_and_writes_it_down() {
     let (app, visitor) = start().await;
-    let mut replica = vec![("source.kind", "upstream"), ("source.server", "wsus01"), ("replica", "true")];
+    let replica = [("source.kind", "upstream"), ("source.server", "wsus01"), ("replica", "true")];
     // its consequences are said first, and nothing is saved before they are confirmed
     let asked = save(&visitor, "1", &replica).await;
     assert_eq!(asked.status(), 200);
     assert!(asked.text("#question-title").contains("replica of wsus01:8530"));
     assert_eq!(asked.field("source.server").value(), "wsus01");
     assert_eq!(stored(&app).await.version, 1);
-    replica.push(("confirmed", "replica"));
-    assert_eq!(save(&visitor, "1", &replica).await.status(), 303);
+    let confirmed = format!("{ADDRESS}?confirmed=replica");
+    let saved = visitor.post_from(ADDRESS, &confirmed, &form("1", &replica)).await;
+    assert_eq!(saved.status(), 303, "{}", saved.body);
     let page = visitor.get(ADDRESS).await;
     assert!(page.has("#change-products[disabled]") && page.has("#advanced[disabled]"));
     let crafted = save(&visitor, "2", &[("replica", "true")]).await;
@@ -386,7 +387,7 @@ pub async fn somebodys_run(app: &TestApp) -> i64 {
 async fn s017_synchronize_now_with_unsaved_changes_asks_and_keeps_them() {
     let (app, visitor) = start().await;
     let path = format!("{ADDRESS}/synchronize");
-    let mut typed = form("1", &[("schedule.mode", "daily"), ("proxy.password", "hunter2 hunter2")]);
+    let typed = form("1", &[("schedule.mode", "daily"), ("proxy.password", "hunter2 hunter2")]);
     let asked = visitor.post_from(ADDRESS, &path, &typed).await;
     assert_eq!(asked.status(), 200);
     assert_eq!(asked.text("#question-title"), "Synchronize with unsaved changes?");
@@ -394,8 +395,7 @@ async fn s017_synchronize_now_with_unsaved_changes_asks_and_keeps_them() {
     assert!(asked.text("#proxy\\.password-hint").starts_with("The password you typed was not kept."));
     assert_eq!(audited(&app, "synchronization.start").await, 0);
     // with the saved settings: what was typed comes back as unsaved
-    typed.push(("confirmed", "saved"));
-    let to = visitor.post_from(ADDRESS, &path, &typed).await;
+    let to = visitor.post_from(ADDRESS, &format!("{path}?confirmed=saved"), &typed).await;
     assert_eq!(to.status(), 303, "{}", to.body);
     let page = visitor.get(to.location()).await;
     assert!(page.has("[id='schedule.mode-daily'][checked]") && page.has("form[data-dirty=yes]"));
@@ -421,9 +421,8 @@ async fn s018_a_second_start_joins_and_says_who_began() {
     assert!(notice.starts_with("A synchronization is already running.bert began it at"), "{notice}");
     assert_eq!(audited(&app, "synchronization.join").await, 1);
     // stopping keeps what is typed
-    let run = run.to_string();
-    let typed = form("1", &[("schedule.mode", "daily"), ("run", run.as_str())]);
-    let to = visitor.post_from(ADDRESS, &format!("{ADDRESS}/stop"), &typed).await;
+    let typed = form("1", &[("schedule.mode", "daily")]);
+    let to = visitor.post_from(ADDRESS, &format!("{ADDRESS}/stop?run={run}"), &typed).await;
     assert_eq!(to.status(), 303);
     let page = visitor.get(to.location()).await;
     assert!(page.has("[id='schedule.mode-daily'][checked]"));
@@ -433,8 +432,9 @@ async fn s018_a_second_start_joins_and_says_who_began() {
 #[tokio::test(flavor = "multi_thread")]
 async fn saving_and_synchronizing_in_one_go_uses_the_new_settings() {
     let (app, visitor) = start().await;
-    let both = [("schedule.mode", "daily"), ("then", "synchronize")];
-    assert_eq!(save(&visitor, "1", &both).await.status(), 303);
+    let path = format!("{ADDRESS}?then=synchronize");
+    let to = visitor.post_from(ADDRESS, &path, &form("1", &[("schedule.mode", "daily")])).await;
+    assert_eq!((to.status(), to.location()), (303, ADDRESS));
     let notices = visitor.get(ADDRESS).await.texts("#notice .notice-title");
     assert_eq!(notices, ["Your settings have been saved.", "The synchronization has been started."]);
     assert_eq!(stored(&app).await.version, 2);

@@ -66,7 +66,12 @@ const RULES: &[(&str, &str, &str, Least)] = &[
         Least::Role(Role::Administrator),
     ),
     ("GET", "/options/synchronization?<draft>", "/options/synchronization", Least::Role(Role::Reporter)),
-    ("POST", "/options/synchronization", "/options/synchronization", Least::Role(Role::Administrator)),
+    (
+        "POST",
+        "/options/synchronization?<then>&<confirmed>",
+        "/options/synchronization",
+        Least::Role(Role::Administrator),
+    ),
     (
         "POST",
         "/options/synchronization/undo",
@@ -81,13 +86,13 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ),
     (
         "POST",
-        "/options/synchronization/synchronize",
+        "/options/synchronization/synchronize?<confirmed>",
         "/options/synchronization/synchronize",
         Least::Role(Role::Administrator),
     ),
     (
         "POST",
-        "/options/synchronization/stop",
+        "/options/synchronization/stop?<run>",
         "/options/synchronization/stop",
         Least::Role(Role::Administrator),
     ),

@@ -107,12 +107,14 @@ async fn draw(
     Reply::with(status, &OptionsPage { shell, status: run, view })
 }
 
-#[post("/options/synchronization", data = "<fields>")]
+#[post("/options/synchronization?<then>&<confirmed>", data = "<fields>")]
 async fn save_options(
     admin: Administrator,
     mut db: Db,
     parts: &State<OptionsParts>,
     cookies: &CookieJar<'_>,
+    then: Option<&str>,
+    confirmed: Option<&str>,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
     let scene = Scene::load(&mut db.0).await?;
@@ -127,8 +129,8 @@ async fn save_options(
         }
     };
     let mut wanted = valid.options;
-    let and_synchronize = fields.first("then") == "synchronize";
-    if wanted.replica && !scene.current.replica && fields.first("confirmed") != "replica" {
+    let and_synchronize = then == Some("synchronize");
+    if wanted.replica && !scene.current.replica && confirmed != Some("replica") {
         let of = wanted.source.shown();
         let question = Question::Replica { of, and_synchronize };
         let mut view = View::new(&scene, &sent.typed, true)

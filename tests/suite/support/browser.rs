@@ -78,7 +78,9 @@ impl Browser {
     pub async fn click_button(&self, label: &str) {
         let quoted = quote(label);
         let named = format!("(normalize-space(.)={quoted} or @aria-label={quoted} or @value={quoted})");
-        let path = format!("//button[{named}] | //input[@type='submit'][{named}] | //summary[{named}]");
+        let seen = "not(@aria-hidden='true')"; // what is hidden from readers has no role
+        let path =
+            format!("//button[{named}][{seen}] | //input[@type='submit'][{named}] | //summary[{named}]");
         self.click_first(&path, &format!("a button {label:?}")).await;
     }
 
@@ -213,7 +215,7 @@ impl Browser {
     async fn set_checked(&self, label: &str, wanted: bool) {
         let field = self.labelled(label).await;
         if field.is_selected().await.unwrap() != wanted {
-            field.click().await.unwrap();
+            self.click(field).await;
         }
     }
 
@@ -223,7 +225,10 @@ impl Browser {
     }
 
     async fn click_first(&self, path: &str, what: &str) {
-        let element = self.first_visible(&[path.to_owned()], what).await;
+        self.click(self.first_visible(&[path.to_owned()], what).await).await;
+    }
+
+    async fn click(&self, element: Element) {
         // To the middle, as a person would: a bar stays over the top of the page.
         let into_view = "arguments[0].scrollIntoView({ block: 'center' })";
         self.client.execute(into_view, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();

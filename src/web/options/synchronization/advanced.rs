@@ -9,7 +9,7 @@ use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{Route, get, post, routes};
 
-use super::dialog::{Frame, Work, over_the_page};
+use super::dialog::{Frame, Work, asked_over_the_page, over_the_page};
 use super::form::Fields;
 use super::view;
 use crate::settings::languages::{LANGUAGES, language_name};
@@ -102,7 +102,8 @@ impl AdvancedPage {
     fn answer(&self, wants: Wants) -> Result<Reply, PageError> {
         match wants {
             Wants::Page => Reply::ok(self),
-            Wants::Fragment => over_the_page(self.as_form().render()),
+            Wants::Fragment if self.read => over_the_page(self.as_form().render()),
+            Wants::Fragment => asked_over_the_page(self.as_form().render()),
         }
     }
 }

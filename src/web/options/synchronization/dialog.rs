@@ -42,11 +42,18 @@ impl Frame {
 #[template(path = "options/dialog.html")]
 struct Dialog {
     form: String,
+    /// A question or a warning, which fills no phone.
+    is_small: bool,
 }
 
 /// The form alone, in a dialog over the page.
 pub(super) fn over_the_page(form: askama::Result<String>) -> Result<Reply, PageError> {
-    Reply::ok(&Dialog { form: form.map_err(PageError::internal)? })
+    Reply::ok(&Dialog { form: form.map_err(PageError::internal)?, is_small: false })
+}
+
+/// The same for a question or a warning.
+pub(super) fn asked_over_the_page(form: askama::Result<String>) -> Result<Reply, PageError> {
+    Reply::ok(&Dialog { form: form.map_err(PageError::internal)?, is_small: true })
 }
 
 /// A draft with the options it lies over.

@@ -101,8 +101,8 @@ const ON_THE_PAGE: [Key; 18] = [
     Key::Replica,
 ];
 const REMOVE_PASSWORD: &str = "proxy.remove_password";
-/// Fields that carry the form or say which task was used, not a setting.
-const CARRIERS: [&str; 6] = ["csrf", "version", "draft", "then", "confirmed", "run"];
+/// Fields that carry the form, not a setting.
+const CARRIERS: [&str; 3] = ["csrf", "version", "draft"];
 
 impl Submission {
     /// Reads the form. Fields that the page's script disabled are absent and keep their value; what

@@ -38,18 +38,19 @@ fn is_dirty(scene: &Scene, sent: &Submission) -> bool {
 }
 
 /// **Synchronize now**: with the saved settings. Unsaved changes are asked about first.
-#[post("/options/synchronization/synchronize", data = "<fields>")]
+#[post("/options/synchronization/synchronize?<confirmed>", data = "<fields>")]
 async fn synchronize(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
     cookies: &CookieJar<'_>,
+    confirmed: Option<&str>,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
     let scene = Scene::load(&mut db.0).await?;
     let sent = read(&mut db.0, admin.account.id, &fields).await?;
     let dirty = is_dirty(&scene, &sent);
-    if dirty && fields.first("confirmed") != "saved" {
+    if dirty && confirmed != Some("saved") {
         return ask(&mut db.0, admin, &scene, sent, wants).await;
     }
     let run = RunNotice::new(begin(&mut db.0, &admin.shell).await?, scene.current.schedule.time_zone);
@@ -65,14 +66,15 @@ async fn synchronize(
 }
 
 /// **Stop synchronization**. The run ends as soon as it has put away what it holds.
-#[post("/options/synchronization/stop", data = "<fields>")]
+#[post("/options/synchronization/stop?<run>", data = "<fields>")]
 async fn stop(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
+    run: Option<i64>,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
-    if let Ok(run_id) = fields.first("run").parse() {
+    if let Some(run_id) = run {
         halt(&mut db.0, &admin.shell, run_id).await?;
     }
     if wants == Wants::Fragment {
@@ -107,7 +109,7 @@ async fn ask(
 ) -> Result<Reply, PageError> {
     if wants == Wants::Fragment {
         let page = QuestionPage { question: Question::Synchronize };
-        return super::dialog::over_the_page(page.render());
+        return super::dialog::asked_over_the_page(page.render());
     }
     let mut view =
         View::new(scene, &sent.typed, true).with_draft(sent.draft).with_password_lost(sent.loses_password());

@@ -23,17 +23,6 @@ impl Browser {
         self.type_keys(&char::from(key).to_string()).await;
     }
 
-    /// Presses Shift and Tab together.
-    pub async fn press_back_tab(&self) {
-        let (shift, tab) = (char::from(Key::Shift), char::from(Key::Tab));
-        let actions = KeyActions::new("keys".to_owned())
-            .then(KeyAction::Down { value: shift })
-            .then(KeyAction::Down { value: tab })
-            .then(KeyAction::Up { value: tab })
-            .then(KeyAction::Up { value: shift });
-        self.client.perform_actions(actions).await.unwrap();
-    }
-
     /// Types where the focus is.
     pub async fn type_keys(&self, text: &str) {
         let mut actions = KeyActions::new("keys".to_owned());
@@ -117,14 +106,9 @@ impl Browser {
         text
     }
 
-    /// Says yes when the browser asks whether to leave the page.
-    pub async fn accept_leaving(&self) {
-        self.client.accept_alert().await.unwrap();
-    }
-
-    /// Whether the browser asks something that keeps the page waiting.
-    pub async fn asks_to_leave(&self) -> bool {
-        self.client.get_alert_text().await.is_ok()
+    /// Whether a field can be used.
+    pub async fn is_enabled(&self, label: &str) -> bool {
+        self.labelled(label).await.is_enabled().await.unwrap()
     }
 }
 
