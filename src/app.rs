@@ -17,10 +17,12 @@ use background::{Background, BackgroundError, BackgroundParts};
 
 use crate::accounts::AccountError;
 use crate::config::{MicrosoftUpdate, Roles};
+use crate::content::Store;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving};
 use crate::secret::SecretKey;
 use crate::settings::OwnServices;
+use crate::sync::ContentPlace;
 use crate::web::options::OptionsParts;
 
 /// What a running server needs to know.
@@ -36,6 +38,8 @@ pub struct AppConfig {
     pub database: DatabaseUrl,
     /// The folder for everything that is not in the database.
     pub data_dir: PathBuf,
+    /// Hosts that files may come from, beside the source and Microsoft's.
+    pub content_hosts: Vec<String>,
     /// Seals what is secret in the database.
     pub secret: Arc<SecretKey>,
     /// Where Microsoft Update is.
@@ -100,7 +104,8 @@ impl App {
         let console = match console {
             Some(listener) => {
                 let setup = console::prepare_setup(&pool).await?;
-                Some((listener, console::site(&pool, setup, options).await?))
+                let store = Store::new(config.content_dir());
+                Some((listener, console::site(&pool, setup, store, options).await?))
             }
             None => None,
         };
@@ -108,12 +113,14 @@ impl App {
             Some(listener) => Some((listener, services::site(&config, &pool).await?)),
             None => None,
         };
+        let content = ContentPlace { folder: config.content_dir(), hosts: config.content_hosts };
         let background = Background::start(BackgroundParts {
             pool: pool.clone(),
             database: config.database,
             secret: config.secret.as_ref().clone(),
             microsoft_update: config.microsoft_update,
             roles: config.roles,
+            content,
             with_schedule: true,
         })
         .await?;

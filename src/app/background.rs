@@ -11,7 +11,7 @@ use crate::config::{self, Roles};
 use crate::db::{DatabaseUrl, Pool};
 use crate::jobs::{Instance, QueueError, Worker};
 use crate::secret::SecretKey;
-use crate::sync::{MicrosoftUpdate, SyncContext, Synchronize, schedule};
+use crate::sync::{ContentPlace, Download, MicrosoftUpdate, SyncContext, Synchronize, files, schedule};
 use crate::upstream::{RetryPolicy, TransportLimits};
 
 /// What background work needs.
@@ -22,6 +22,7 @@ pub struct BackgroundParts {
     pub microsoft_update: config::MicrosoftUpdate,
     /// Without the worker's role the process is only registered, and leaves the work to others.
     pub roles: Roles,
+    pub content: ContentPlace,
     /// Start runs at their time; a command that does one job leaves that to the servers.
     pub with_schedule: bool,
 }
@@ -59,6 +60,7 @@ impl Background {
             secret: parts.secret,
             microsoft: microsoft_update(parts.microsoft_update)?,
             host_name: host_name.clone(),
+            content: parts.content,
             limits: TransportLimits::default(),
             retry: RetryPolicy::default(),
         };
@@ -73,10 +75,13 @@ impl Background {
             });
             return Ok(Self { shutdown, tasks });
         }
+        let context = Arc::new(context);
         let worker = Worker::new(parts.pool.clone(), Arc::new(instance))
-            .with::<Synchronize>(Arc::new(context))
+            .with::<Synchronize>(context.clone())
+            .with::<Download>(context)
             .with::<Upkeep>(Arc::new(UpkeepContext { pool: parts.pool.clone() }));
         tasks.spawn(worker.run(shutdown.clone()));
+        tasks.spawn(files::keep(parts.pool.clone(), shutdown.clone()));
         if parts.with_schedule {
             tasks.spawn(upkeep::keep(parts.pool.clone(), shutdown.clone()));
             let (pool, end) = (parts.pool, shutdown.clone());

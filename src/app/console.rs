@@ -3,6 +3,7 @@
 use super::health;
 use crate::accounts::AccountError;
 use crate::accounts::setup::SetupCode;
+use crate::content::Store;
 use crate::db::Pool;
 use crate::listen::{Limits, ListenError, Site, quiet_config};
 use crate::web::options::OptionsParts;
@@ -12,10 +13,15 @@ use crate::web::{self, ConsoleParts};
 const FORM_BYTES: usize = 2 * 1024 * 1024;
 
 /// The pages, and `/healthz` beside them. `setup` lets the first administrator in.
-pub async fn site(pool: &Pool, setup: SetupCode, options: OptionsParts) -> Result<Site, ListenError> {
+pub async fn site(
+    pool: &Pool,
+    setup: SetupCode,
+    store: Store,
+    options: OptionsParts,
+) -> Result<Site, ListenError> {
     let rocket = rocket::custom(quiet_config(FORM_BYTES)).mount("/", health::routes());
     // Sign-in names the cookie for plain HTTP until the console has TLS of its own.
-    let parts = ConsoleParts { pool: pool.clone(), secure: false, setup, options };
+    let parts = ConsoleParts { pool: pool.clone(), secure: false, setup, store, options };
     Site::launch(web::attach(rocket, parts)).await
 }
 

@@ -11,6 +11,7 @@ use super::state::{self, Candidate};
 use super::{ALL_COMPUTERS, Action, ApprovalError, Side, groups};
 use crate::accounts::audit;
 use crate::catalog::publish;
+use crate::content::wanted;
 use crate::db::schema::{accepted_licenses, approvals, declined_updates};
 
 /// Updates one change may name.
@@ -125,6 +126,7 @@ pub async fn approve(
             changed.approvals += undecline(conn, &change.updates).await?;
         }
         changed.updates = candidates.len();
+        wanted::refresh(conn, None).await?;
         let shown = |approval: &state::Approval| {
             json!({ "update": approval.update_id, "group": approval.group_id, "action": approval.action().key() })
         };

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use diesel_async::AsyncPgConnection;
 use serde_json::{Value, json};
 
 use super::{CliError, Context};
 use crate::app::background::{Background, BackgroundParts};
 use crate::config::{Config, Roles};
+use crate::content::wanted;
 use crate::db::Pool;
 use crate::jobs;
-use crate::sync::SyncError;
+use crate::settings;
 use crate::sync::runs::{self, Requested, Run, RunState, Trigger};
+use crate::sync::{ContentPlace, SyncError};
 
 /// Between two looks at the run.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -80,6 +83,7 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
         if !run.state().is_active() {
             match runs::successor(&mut conn, run_id).await.map_err(failed)? {
                 Some(next) if run.state() == RunState::Interrupted => run_id = next,
+                _ if files_are_coming(&mut conn, &run).await? => {}
                 _ => return Ok(run),
             }
         }
@@ -90,6 +94,10 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
                 secret: context.secret.clone(),
                 microsoft_update: context.config.microsoft_update.clone(),
                 roles: Roles::WORKER,
+                content: ContentPlace {
+                    folder: context.config.data_dir.join("content"),
+                    hosts: context.config.content_hosts.clone(),
+                },
                 with_schedule: false,
             };
             *own = Some(Background::start(parts).await.map_err(|error| CliError::failed(error.to_string()))?);
@@ -97,6 +105,12 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
         drop(conn);
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Whether the run downloads files at once and some of them are still under way.
+async fn files_are_coming(conn: &mut AsyncPgConnection, run: &Run) -> Result<bool, CliError> {
+    let options = settings::load(conn).await.map_err(failed)?;
+    Ok(!options.files.deferred && wanted::missing_of_run(conn, run.id).await.map_err(failed)? > 0)
 }
 
 async fn connection(pool: &Pool) -> Result<crate::db::PooledConnection<'_>, CliError> {

@@ -68,6 +68,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    content_files (file_row) {
+        file_row -> Int4,
+        state -> Text,
+        run_id -> Nullable<Int8>,
+        attempts -> Int4,
+        next_try -> Timestamptz,
+        last_error -> Text,
+        stored_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     declined_updates (update_id, mirrored) {
         update_id -> Uuid,
         mirrored -> Bool,
@@ -410,6 +422,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     approval_rules,
     approvals,
     audit,
+    content_files,
     declined_updates,
     documents,
     downstream_servers,

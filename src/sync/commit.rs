@@ -6,7 +6,7 @@ use super::fetch::Owed;
 use super::progress::Figures;
 use super::runs::{self, RunState};
 use super::sources::{CategoryPart, UpdatePart};
-use super::{SyncError, sources};
+use super::{SyncError, files, sources};
 use crate::approvals::{automatic, mirror};
 use crate::catalog::publish::{self, PublicationId, PublishCounts, Scope};
 use crate::jobs::Lease;
@@ -60,6 +60,9 @@ pub(super) async fn updates(
             if approvals.first {
                 sources::forget_other_approvals(conn, commit.source_id).await?;
             }
+        }
+        if commit.publication.is_some() || part.approvals.is_some() {
+            files::want(conn, Some(commit.run_id)).await?;
         }
         sources::save_anchors(conn, commit.source_id, waiting, Some(part)).await?;
         runs::finish(conn, commit.run_id, ending.state, ending.figures, &counts, None).await?;

@@ -1,5 +1,7 @@
 //! What a synchronization works with, and how settings become a target.
 
+use std::path::PathBuf;
+
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -19,6 +21,15 @@ pub struct MicrosoftUpdate {
     pub ca: Option<String>,
 }
 
+/// Where files are kept, and where they may come from.
+#[derive(Debug, Clone, Default)]
+pub struct ContentPlace {
+    /// The content folder.
+    pub folder: PathBuf,
+    /// Hosts beside the source and Microsoft's; `*.lab` stands for every name below `lab`.
+    pub hosts: Vec<String>,
+}
+
 /// Everything a synchronization needs from the program around it.
 pub struct SyncContext {
     pub pool: Pool,
@@ -28,6 +39,7 @@ pub struct SyncContext {
     pub microsoft: MicrosoftUpdate,
     /// Name of this machine, told to the update source.
     pub host_name: String,
+    pub content: ContentPlace,
     pub limits: TransportLimits,
     pub retry: RetryPolicy,
 }

@@ -9,6 +9,8 @@ mod decode;
 mod error;
 mod facts;
 mod fetch;
+pub mod files;
+mod hosts;
 mod import;
 mod job;
 mod listing;
@@ -22,6 +24,7 @@ pub mod schedule;
 mod selection;
 mod sources;
 
-pub use context::{MicrosoftUpdate, SyncContext};
+pub use context::{ContentPlace, MicrosoftUpdate, SyncContext};
 pub use error::{RunError, SyncError};
+pub use files::Download;
 pub use job::Synchronize;

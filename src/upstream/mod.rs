@@ -4,6 +4,7 @@
 //! be retried, holds every answer to a limit, and says at which hop something went wrong.
 
 mod client;
+mod content;
 mod error;
 mod failure;
 mod limits;
@@ -13,6 +14,7 @@ mod target;
 mod transport;
 
 pub use client::UpstreamClient;
+pub use content::{ContentAnswer, ContentClient, ContentError};
 pub use error::{Hop, UpstreamError};
 pub use limits::TransportLimits;
 pub use retry::RetryPolicy;

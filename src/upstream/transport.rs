@@ -34,21 +34,7 @@ impl Transport {
     /// [`UpstreamError::Settings`] for certificates that cannot be read and for unusable addresses,
     /// [`UpstreamError::ProxySchemeMissing`] when the proxy's sign-in needs a method we do not have.
     pub fn new(target: Target, limits: TransportLimits) -> Result<Self, UpstreamError> {
-        let mut builder = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(limits.connect)
-            .http1_only()
-            .pool_idle_timeout(Duration::from_secs(60))
-            .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")));
-        builder = trust(builder, &target)?;
-        if let Some(proxy) = &target.proxy {
-            builder = builder.proxy(build_proxy(proxy)?);
-        }
-        let http = builder.build().map_err(|error| UpstreamError::Settings {
-            reason: format!("no connection can be prepared ({})", quote(&root_cause(&error))),
-        })?;
+        let http = http_client(&target, &limits)?;
         Ok(Self { http, target, limits })
     }
 
@@ -198,6 +184,28 @@ impl Transport {
         let limit_s = limit.as_secs();
         UpstreamError::TimedOut { operation, address: self.target.shown(), limit_s, stage }
     }
+}
+
+/// The connections towards a target: its proxy and its authorities and no others, no redirections, no retries.
+///
+/// # Errors
+/// As [`Transport::new`].
+pub(super) fn http_client(target: &Target, limits: &TransportLimits) -> Result<Client, UpstreamError> {
+    let mut builder = Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(limits.connect)
+        .http1_only()
+        .pool_idle_timeout(Duration::from_secs(60))
+        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")));
+    builder = trust(builder, target)?;
+    if let Some(proxy) = &target.proxy {
+        builder = builder.proxy(build_proxy(proxy)?);
+    }
+    builder.build().map_err(|error| UpstreamError::Settings {
+        reason: format!("no connection can be prepared ({})", quote(&root_cause(&error))),
+    })
 }
 
 fn trust(builder: ClientBuilder, target: &Target) -> Result<ClientBuilder, UpstreamError> {

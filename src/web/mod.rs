@@ -5,6 +5,7 @@
 
 pub mod assets;
 mod automatic_approval;
+mod content_store;
 pub mod cookies;
 pub mod csrf;
 pub mod error;
@@ -45,6 +46,8 @@ pub struct ConsoleParts {
     pub secure: bool,
     /// For the setup page.
     pub setup: SetupCode,
+    /// The files of updates.
+    pub store: crate::content::Store,
     /// For the option pages.
     pub options: options::OptionsParts,
 }
@@ -61,6 +64,7 @@ pub fn routes() -> Vec<Route> {
     [
         assets::routes(),
         automatic_approval::routes(),
+        content_store::routes(),
         csrf::routes(),
         groups::routes(),
         home::routes(),
@@ -83,6 +87,7 @@ pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
     rocket
         .manage(parts.pool)
         .manage(parts.setup)
+        .manage(parts.store)
         .manage(parts.options)
         .manage(Gate::default())
         .manage(Console { secure: parts.secure })

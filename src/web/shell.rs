@@ -171,10 +171,11 @@ pub fn peer(request: &Request<'_>) -> Option<IpAddr> {
 }
 
 /// The pages that exist, in order.
-const NAV: [(&str, &str); 4] = [
+const NAV: [(&str, &str); 5] = [
     ("/", "Home"),
     ("/updates", "Updates"),
     ("/synchronizations", "Synchronizations"),
+    ("/content-store", "Content store"),
     ("/options", "Options"),
 ];
 

@@ -11,6 +11,7 @@ mod catalog;
 mod cluster;
 mod demo;
 mod downstream;
+mod files;
 mod health;
 mod instances;
 mod jobs;

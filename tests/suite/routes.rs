@@ -173,6 +173,8 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("POST", "/jobs/<id>/cancel", "/jobs/1/cancel", Least::Role(Role::Operator)),
     ("POST", "/jobs/<id>/retry", "/jobs/1/retry", Least::Role(Role::Operator)),
     ("GET", "/instances", "/instances", Least::Role(Role::Operator)),
+    ("GET", "/content-store", "/content-store", Least::Role(Role::Reporter)),
+    ("POST", "/content-store/retry", "/content-store/retry", Least::Role(Role::Operator)),
     ("GET", "/synchronize", "/synchronize", Least::Role(Role::Reporter)),
     // Signing out comes last, because it ends the session that the others use.
     ("POST", "/logout", "/logout", Least::Role(Role::Reporter)),

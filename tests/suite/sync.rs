@@ -12,7 +12,7 @@ use weir::protocol::soap::Method;
 use weir::secret::SecretKey;
 use weir::settings::{self, Actor, CategoryKind, Selected, SourceKind};
 use weir::sync::runs::{self, Run, RunState, Trigger};
-use weir::sync::{MicrosoftUpdate, SyncContext, Synchronize};
+use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
 use weir::upstream::{RetryPolicy, TransportLimits};
 
 use crate::support::TestDatabase;
@@ -56,6 +56,7 @@ impl Bench {
             secret: SecretKey::generate().unwrap(),
             microsoft: MicrosoftUpdate { url: "https://127.0.0.1:1/".parse().unwrap(), ca: None },
             host_name: "bench".to_owned(),
+            content: ContentPlace::default(),
             limits,
             retry: RetryPolicy { attempts_max: 2, ..quick },
         };

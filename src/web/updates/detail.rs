@@ -13,6 +13,7 @@ use crate::approvals::{Side, groups};
 use crate::catalog::detail::{self, FileLine, LIST_MAX, Named, UpdateDetail};
 use crate::catalog::kind;
 use crate::catalog::revision::TitleIn;
+use crate::content::overview;
 use crate::settings;
 use crate::web::{Db, PageError, Reply, Reporter, Shell, words};
 
@@ -80,6 +81,8 @@ struct Revision {
 }
 
 struct File {
+    /// Where it stands, in words.
+    state: String,
     name: String,
     size: String,
     patching: String,
@@ -111,19 +114,22 @@ async fn show_update(
     let Ok(id) = Uuid::try_parse(id) else { return Err(missing) };
     let Some(found) = detail::find(&mut db.0, id).await? else { return Err(missing) };
     let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
-    let decisions = decisions(&mut db, id, zone).await?;
+    let digests: Vec<Vec<u8>> = found.files.iter().map(|file| file.sha1.clone()).collect();
+    let decisions = decisions(&mut db, id, zone, &digests).await?;
     let done = done.map(Done::words).unwrap_or_default();
     Reply::ok(&page(reporter.shell, found, zone, decisions, done))
 }
 
 /// What was decided for one update.
 struct Decisions {
+    /// State and last error of files by their SHA-1.
+    files: Vec<(Vec<u8>, String, String)>,
     summary: Summary,
     approvals: Vec<GroupApproval>,
     decided_by: Option<String>,
 }
 
-async fn decisions(db: &mut Db, id: Uuid, zone: Tz) -> Result<Decisions, PageError> {
+async fn decisions(db: &mut Db, id: Uuid, zone: Tz, digests: &[Vec<u8>]) -> Result<Decisions, PageError> {
     let side = Side::now(&mut db.0).await?;
     let summary = state::summaries(&mut db.0, side, &[id]).await?.remove(&id).unwrap_or_default();
     let held = state::of(&mut db.0, side, &[id]).await?;
@@ -142,7 +148,8 @@ async fn decisions(db: &mut Db, id: Uuid, zone: Tz) -> Result<Decisions, PageErr
             })
         })
         .collect();
-    Ok(Decisions { summary, approvals, decided_by: super::decided_by(&mut db.0, side).await? })
+    let files = overview::states(&mut db.0, digests).await?;
+    Ok(Decisions { files, summary, approvals, decided_by: super::decided_by(&mut db.0, side).await? })
 }
 
 fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions, done: String) -> DetailPage {
@@ -183,7 +190,7 @@ fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions, done:
                 expired: line.expired,
             })
             .collect(),
-        files: found.files.into_iter().map(File::from).collect(),
+        files: found.files.into_iter().map(|file| File::new(file, &decisions.files)).collect(),
         unusable_files: found.details.unusable_files,
         relations: relations.into_iter().filter(|relation| !relation.others.is_empty()).collect(),
         prerequisites: found.prerequisites.into_iter().map(others).collect(),
@@ -250,9 +257,18 @@ fn link(label: &str, text: &str) -> Link {
     Link { label: label.to_owned(), text: text.to_owned(), href }
 }
 
-impl From<FileLine> for File {
-    fn from(file: FileLine) -> Self {
+impl File {
+    fn new(file: FileLine, states: &[(Vec<u8>, String, String)]) -> Self {
+        let state = states.iter().find(|(sha1, _, _)| *sha1 == file.sha1);
+        let state = match state.map(|(_, state, error)| (state.as_str(), error.as_str())) {
+            None => "Not wanted".to_owned(),
+            Some(("stored", _)) => "Stored".to_owned(),
+            Some(("failed", error)) => format!("Not fetched: {error}"),
+            Some((_, "")) => "Coming".to_owned(),
+            Some((_, error)) => format!("Coming. {error}"),
+        };
         Self {
+            state,
             name: file.name,
             size: words::size(file.size),
             patching: file.patching,

@@ -57,6 +57,7 @@ impl TestApp {
             database: db.url().clone(),
             data_dir: data.path().to_owned(),
             secret: Arc::clone(&secret),
+            content_hosts: Vec::new(),
             microsoft_update: MicrosoftUpdate { url: "http://127.0.0.1:9/".parse().unwrap(), ca_file: None },
         };
         change(&mut config);

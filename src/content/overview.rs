@@ -1,0 +1,85 @@
+//! The state of the store in figures, for its page.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::db::schema::{content_files, files};
+
+/// Lines of a list of files. Ours.
+pub const LIST_MAX: i64 = 100;
+
+/// How many files are in one state, and their bytes.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Amount {
+    /// `wanted`, `stored` or `failed`.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    #[diesel(sql_type = BigInt)]
+    pub files: i64,
+    #[diesel(sql_type = BigInt)]
+    pub bytes: i64,
+}
+
+/// A file that is not here.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Missing {
+    pub name: String,
+    /// In bytes.
+    pub size: i64,
+    pub attempts: i32,
+    pub next_try: DateTime<Utc>,
+    /// Why the last try failed; empty before the first.
+    pub last_error: String,
+}
+
+/// Files and bytes by state; a state without files is left out.
+///
+/// # Errors
+/// The database's.
+pub async fn amounts(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Amount>> {
+    diesel::sql_query(
+        "SELECT c.state, count(*) AS files, coalesce(sum(f.size), 0)::bigint AS bytes
+         FROM content_files c JOIN files f ON f.id = c.file_row GROUP BY c.state",
+    )
+    .load(conn)
+    .await
+}
+
+/// The first files in a state, by the moment of their next try; at most [`LIST_MAX`].
+///
+/// # Errors
+/// The database's.
+pub async fn missing(conn: &mut AsyncPgConnection, state: &str) -> QueryResult<Vec<Missing>> {
+    content_files::table
+        .inner_join(files::table.on(files::id.eq(content_files::file_row)))
+        .filter(content_files::state.eq(state))
+        .order((content_files::next_try, content_files::file_row))
+        .limit(LIST_MAX)
+        .select((
+            files::name,
+            files::size,
+            content_files::attempts,
+            content_files::next_try,
+            content_files::last_error,
+        ))
+        .load(conn)
+        .await
+}
+
+/// State and last error of some files by their SHA-1; a file without any is not wanted.
+///
+/// # Errors
+/// The database's.
+pub async fn states(
+    conn: &mut AsyncPgConnection,
+    digests: &[Vec<u8>],
+) -> QueryResult<Vec<(Vec<u8>, String, String)>> {
+    content_files::table
+        .inner_join(files::table.on(files::id.eq(content_files::file_row)))
+        .filter(files::sha1.eq_any(digests))
+        .select((files::sha1, content_files::state, content_files::last_error))
+        .load(conn)
+        .await
+}

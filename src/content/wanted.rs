@@ -1,0 +1,205 @@
+//! Which files are wanted: those of approved updates, or of all, by the choices of Update Files and Languages.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::store::FileFacts;
+use crate::db::schema::{content_files, files};
+use crate::protocol::ids::{Sha1Digest, Sha256Digest};
+
+/// Tries of one file before it counts as failed.
+pub const ATTEMPTS_MAX: i32 = 8;
+/// Wait after the first failed try; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
+
+/// A file that is to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub file_row: i32,
+    pub facts: FileFacts,
+    /// Where Microsoft has it; empty when only the update source does.
+    pub mu_url: String,
+    pub attempts: i32,
+}
+
+/// Adds every file that is wanted by now and was not before; the answer is how many. Files are never taken from the
+/// list here: what is stored stays until it is cleaned up.
+///
+/// Deferred: the current revisions of updates approved for installation, with everything bundled below them.
+/// Otherwise: those of all updates that are neither expired nor declined. Express files only when they are chosen.
+///
+/// # Errors
+/// The database's.
+pub async fn refresh(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> QueryResult<usize> {
+    diesel::sql_query(REFRESH).bind::<Nullable<BigInt>, _>(run_id).execute(conn).await
+}
+
+const REFRESH: &str = "
+WITH RECURSIVE options AS (
+    SELECT files_deferred AS deferred, files_express AS express, replica FROM sync_options
+    WHERE files_store = 'local'
+), chosen (update_row, revision_row) AS (
+    SELECT u.update_row, u.revision_row FROM options o
+    JOIN approvals a ON a.action = 0 AND a.mirrored = o.replica
+    JOIN updates u ON u.update_id = a.update_id
+    WHERE o.deferred AND NOT u.expired
+      AND NOT EXISTS (SELECT FROM declined_updates d
+                      WHERE d.update_id = u.update_id AND d.mirrored = o.replica)
+    UNION
+    SELECT u.update_row, u.revision_row FROM options o
+    JOIN updates u ON u.approvable AND NOT u.expired
+    WHERE NOT o.deferred
+      AND NOT EXISTS (SELECT FROM declined_updates d
+                      WHERE d.update_id = u.update_id AND d.mirrored = o.replica)
+    UNION
+    SELECT child.update_row, child.revision_row FROM chosen c
+    JOIN relations r ON r.revision_row = c.revision_row AND r.kind = 3
+    JOIN updates child ON child.update_row = r.target_row
+)
+INSERT INTO content_files (file_row, run_id)
+SELECT DISTINCT f.id, $1::bigint FROM chosen c
+JOIN revision_files rf ON rf.revision_row = c.revision_row
+JOIN files f ON f.id = rf.file_row
+CROSS JOIN options o
+WHERE (o.express OR f.patching <> 'Express')
+ON CONFLICT (file_row) DO NOTHING";
+
+/// Files whose time has come, at most `limit`, without those in `busy`.
+///
+/// # Errors
+/// The database's.
+pub async fn due(conn: &mut AsyncPgConnection, busy: &[i32], limit: i64) -> QueryResult<Vec<Wanted>> {
+    type Row = (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, i32);
+    let rows: Vec<Row> = content_files::table
+        .inner_join(files::table.on(files::id.eq(content_files::file_row)))
+        .filter(content_files::state.eq("wanted"))
+        .filter(content_files::next_try.le(diesel::dsl::now))
+        .filter(content_files::file_row.ne_all(busy))
+        .order((content_files::next_try, content_files::file_row))
+        .limit(limit)
+        .select((
+            files::id,
+            files::sha1,
+            files::sha256,
+            files::size,
+            files::name,
+            files::mu_url,
+            content_files::attempts,
+        ))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().filter_map(wanted).collect())
+}
+
+/// A digest of a wrong length never gets into the catalogue.
+fn wanted(row: (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, i32)) -> Option<Wanted> {
+    let (file_row, sha1, sha256, size, name, mu_url, attempts) = row;
+    let facts = FileFacts {
+        sha1: Sha1Digest::from_slice(&sha1).ok()?,
+        sha256: sha256.and_then(|bytes| Sha256Digest::from_slice(&bytes).ok()),
+        size: u64::try_from(size).ok()?,
+        name,
+    };
+    Some(Wanted { file_row, facts, mu_url, attempts })
+}
+
+/// The moment of the next try of any file; `None` when nothing is wanted.
+///
+/// # Errors
+/// The database's.
+pub async fn next_try(conn: &mut AsyncPgConnection) -> QueryResult<Option<DateTime<Utc>>> {
+    content_files::table
+        .filter(content_files::state.eq("wanted"))
+        .select(diesel::dsl::min(content_files::next_try))
+        .first(conn)
+        .await
+}
+
+/// How many files a run wanted that are not here yet and are being fetched; one the source does not have yet is none.
+///
+/// # Errors
+/// The database's.
+pub async fn missing_of_run(conn: &mut AsyncPgConnection, run_id: i64) -> QueryResult<i64> {
+    content_files::table
+        .filter(content_files::run_id.eq(run_id))
+        .filter(content_files::state.eq("wanted"))
+        .filter(content_files::last_error.eq("").or(content_files::attempts.gt(0)))
+        .count()
+        .get_result(conn)
+        .await
+}
+
+/// The file is in the store. The answer is the run that wanted it.
+///
+/// # Errors
+/// The database's.
+pub async fn note_stored(conn: &mut AsyncPgConnection, file_row: i32) -> QueryResult<Option<i64>> {
+    diesel::update(content_files::table.find(file_row))
+        .set((
+            content_files::state.eq("stored"),
+            content_files::stored_at.eq(Utc::now()),
+            content_files::last_error.eq(""),
+        ))
+        .returning(content_files::run_id)
+        .get_result(conn)
+        .await
+}
+
+/// Writes down why a try failed, and when the next one is. After [`ATTEMPTS_MAX`] tries, or at once with `is_final`,
+/// the file has failed until somebody asks again. With `counts` false it is only not there yet.
+///
+/// # Errors
+/// The database's.
+pub async fn note_failure(
+    conn: &mut AsyncPgConnection,
+    file: &Wanted,
+    sentence: &str,
+    kind: Failure,
+) -> QueryResult<()> {
+    let attempts = file.attempts + i32::from(kind != Failure::Waiting);
+    let over = kind == Failure::Final || attempts >= ATTEMPTS_MAX;
+    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.clamp(0, 10)).min(WAIT_MAX);
+    let next = Utc::now() + doubled;
+    let sentence: String = sentence.chars().filter(|sign| *sign != '\0').take(500).collect();
+    diesel::update(content_files::table.find(file.file_row))
+        .set((
+            content_files::state.eq(if over { "failed" } else { "wanted" }),
+            content_files::attempts.eq(attempts),
+            content_files::next_try.eq(next),
+            content_files::last_error.eq(sentence),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What a failed try means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The source does not have it yet; asked again without end.
+    Waiting,
+    /// Asked again a few times.
+    Passing,
+    /// Asking again would change nothing.
+    Final,
+}
+
+/// Failed files are wanted again. The answer is how many.
+///
+/// # Errors
+/// The database's.
+pub async fn retry_failed(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
+    diesel::update(content_files::table.filter(content_files::state.eq("failed")))
+        .set((
+            content_files::state.eq("wanted"),
+            content_files::attempts.eq(0),
+            content_files::next_try.eq(diesel::dsl::now),
+        ))
+        .execute(conn)
+        .await
+}

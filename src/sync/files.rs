@@ -1,0 +1,281 @@
+//! The background job that fetches wanted files, several at a time, until none is wanted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::SyncError;
+use super::context::SyncContext;
+use super::hosts::allowed_host;
+use crate::content::wanted::{self, Failure, Wanted};
+use crate::content::{Store, StoreError};
+use crate::db::Pool;
+use crate::db::schema::{sources, sync_options, sync_runs};
+use crate::jobs::{Job, JobError, Lease, QueueError};
+use crate::settings::{self, SourceKind, SyncOptions};
+use crate::upstream::{ContentClient, ContentError};
+
+/// The job's kind in the queue; there is one at a time.
+const JOB_KIND: &str = "download";
+/// Files under way at once.
+const WORKERS: usize = 8;
+/// Between two looks while every wanted file waits for its next try.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at what is wanted while nobody fetches.
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(3);
+/// Between two looks at a full disk.
+const FULL_WAIT: Duration = Duration::from_secs(10);
+
+/// Fetches what is wanted. Repeating it is safe: unfinished files go on where they stopped.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Download {}
+
+/// Wants what the settings and approvals ask for, and sees to it that it is fetched. `run_id`: the run that brought
+/// it. Call it in the transaction that changed something.
+///
+/// # Errors
+/// The database's.
+pub async fn want(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> Result<(), QueueError> {
+    if wanted::refresh(conn, run_id).await? > 0 {
+        fetch_soon(conn).await?;
+    }
+    Ok(())
+}
+
+/// Puts the download job into the queue unless it is there.
+async fn fetch_soon(conn: &mut AsyncPgConnection) -> Result<(), QueueError> {
+    crate::jobs::enqueue(conn, JOB_KIND, JOB_KIND, json!({})).await?;
+    Ok(())
+}
+
+/// Keeps the list of wanted files true to the settings, and sees to it that somebody fetches them: after a restart,
+/// after other choices were saved, and when a file was added while the job was just ending. Ends with `shutdown`.
+pub async fn keep(pool: Pool, shutdown: CancellationToken) {
+    let mut seen = None;
+    while !shutdown.is_cancelled() {
+        if let Err(error) = look_after(&pool, &mut seen).await {
+            tracing::warn!(%error, "the list of wanted files cannot be looked after, trying again");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(LOOK_AFTER_EVERY) => {}
+        }
+    }
+}
+
+/// `seen` is the version of the options that the list was last brought in line with.
+async fn look_after(pool: &Pool, seen: &mut Option<i64>) -> Result<(), SyncError> {
+    let mut conn = pool.get().await?;
+    let version: i64 = sync_options::table.select(sync_options::version).first(&mut conn).await?;
+    if *seen != Some(version) {
+        want(&mut conn, None).await?;
+        *seen = Some(version);
+    }
+    if wanted::next_try(&mut conn).await?.is_some_and(|next| next <= chrono::Utc::now()) {
+        fetch_soon(&mut conn).await?;
+    }
+    Ok(())
+}
+
+impl Job for Download {
+    const KIND: &'static str = JOB_KIND;
+    type Context = SyncContext;
+
+    async fn run(self, context: Arc<SyncContext>, lease: Lease) -> Result<(), JobError> {
+        let failed = |error: SyncError| JobError::Failed(error.to_string());
+        tokio::select! {
+            done = fetch_all(&context) => done.map_err(failed),
+            () = lease.lost().cancelled() => Err(JobError::Interrupted),
+            () = lease.shutdown().cancelled() => Err(JobError::Interrupted),
+        }
+    }
+}
+
+/// Where files come from, fixed when the job begins.
+struct Fetcher {
+    client: ContentClient,
+    store: Store,
+    /// `http://host:port/Content/`; `None` when files come from the addresses in the documents only.
+    content_root: Option<Url>,
+    /// The source, and what the configuration adds.
+    hosts: Vec<String>,
+}
+
+async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
+    let fetcher = Arc::new(fetcher(context).await?);
+    let mut running: JoinSet<(Wanted, Result<(), Problem>)> = JoinSet::new();
+    let mut busy: HashMap<tokio::task::Id, i32> = HashMap::new();
+    loop {
+        let mut conn = context.pool.get().await?;
+        let held: Vec<i32> = busy.values().copied().collect();
+        let room = WORKERS.saturating_sub(held.len());
+        let due = if room == 0 { Vec::new() } else { wanted::due(&mut conn, &held, room as i64).await? };
+        for file in due {
+            let (fetcher, row) = (fetcher.clone(), file.file_row);
+            let handle = running.spawn(async move {
+                let outcome = fetcher.fetch(&file).await;
+                (file, outcome)
+            });
+            busy.insert(handle.id(), row);
+        }
+        if running.is_empty() {
+            if wanted::next_try(&mut conn).await?.is_none() {
+                return Ok(());
+            }
+            drop(conn);
+            tokio::time::sleep(LOOK_EVERY).await;
+            continue;
+        }
+        drop(conn);
+        match running.join_next_with_id().await {
+            Some(Ok((id, (file, outcome)))) => {
+                busy.remove(&id);
+                write_down(context, &file, outcome).await?;
+            }
+            Some(Err(error)) => {
+                busy.remove(&error.id());
+                tracing::error!(%error, "fetching a file panicked");
+            }
+            None => {}
+        }
+    }
+}
+
+async fn write_down(
+    context: &SyncContext,
+    file: &Wanted,
+    outcome: Result<(), Problem>,
+) -> Result<(), SyncError> {
+    let mut conn = context.pool.get().await?;
+    let Err(problem) = outcome else {
+        if let Some(run_id) = wanted::note_stored(&mut conn, file.file_row).await? {
+            let bytes = i64::try_from(file.facts.size).unwrap_or(i64::MAX);
+            diesel::update(sync_runs::table.find(run_id))
+                .set((
+                    sync_runs::files.eq(sync_runs::files + 1),
+                    sync_runs::bytes.eq(sync_runs::bytes + bytes),
+                ))
+                .execute(&mut conn)
+                .await?;
+        }
+        return Ok(());
+    };
+    tracing::warn!(file = %file.facts.sha1, problem = %problem, "a file was not fetched");
+    wanted::note_failure(&mut conn, file, &problem.to_string(), problem.kind()).await?;
+    if matches!(problem, Problem::Store(StoreError::Full { .. })) {
+        drop(conn);
+        tokio::time::sleep(FULL_WAIT).await;
+    }
+    Ok(())
+}
+
+/// Why a file could not be fetched now.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    #[error("The update source does not have the file yet. It is asked again.")]
+    NotThereYet,
+    #[error("The address of the file leads to {host}, which is not among the hosts files may come from.")]
+    Host { host: String },
+    #[error("The update source names no address for this file.")]
+    NoAddress,
+}
+
+impl Problem {
+    fn kind(&self) -> Failure {
+        match self {
+            Self::NotThereYet | Self::Store(StoreError::Full { .. }) => Failure::Waiting,
+            Self::Host { .. } | Self::NoAddress => Failure::Final,
+            Self::Store(_) | Self::Content(_) => Failure::Passing,
+        }
+    }
+}
+
+impl Fetcher {
+    async fn fetch(&self, file: &Wanted) -> Result<(), Problem> {
+        let facts = &file.facts;
+        if self.store.holds(facts).await {
+            return Ok(());
+        }
+        let url = self.address(file)?;
+        let mut partial = self.store.open_partial(facts).await?;
+        self.store.make_sure_of_room(facts.size - partial.len()).await?;
+        if partial.len() < facts.size {
+            let mut answer = match self.client.get(&url, partial.len(), facts.size).await {
+                Ok(answer) => answer,
+                Err(ContentError::Status { status: 404, .. }) if self.content_root.is_some() => {
+                    return Err(Problem::NotThereYet);
+                }
+                Err(error) => {
+                    // Whatever is wrong with the beginning we have, the next try is a whole one.
+                    if matches!(
+                        &error,
+                        ContentError::OtherPart { .. } | ContentError::Status { status: 416, .. }
+                    ) {
+                        partial.start_over().await?;
+                    }
+                    return Err(error.into());
+                }
+            };
+            if answer.from != partial.len() {
+                partial.start_over().await?;
+            }
+            while let Some(bytes) = answer.next().await? {
+                partial.add(&bytes).await?;
+            }
+        }
+        Ok(partial.complete().await?)
+    }
+
+    fn address(&self, file: &Wanted) -> Result<Url, Problem> {
+        if let Some(root) = &self.content_root {
+            return root.join(&file.facts.place()).map_err(|_| Problem::NoAddress);
+        }
+        let url = Url::parse(&file.mu_url).map_err(|_| Problem::NoAddress)?;
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        if !matches!(url.scheme(), "http" | "https") || !allowed_host(&host, &self.hosts) {
+            return Err(Problem::Host { host });
+        }
+        Ok(url)
+    }
+}
+
+async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
+    let mut conn = context.pool.get().await?;
+    let options = settings::load(&mut conn).await?;
+    let (identity, target) = context.target(&options)?;
+    let facts: Option<serde_json::Value> = sources::table
+        .filter(sources::kind.eq(identity.kind))
+        .filter(sources::host.eq(&identity.host))
+        .filter(sources::port.eq(identity.port))
+        .filter(sources::ssl.eq(identity.ssl))
+        .select(sources::facts)
+        .first(&mut conn)
+        .await
+        .optional()?;
+    let catalog_only = facts.is_some_and(|facts| facts["catalog_only"].as_bool().unwrap_or(false));
+    let from_addresses = catalog_only || options.source.kind == SourceKind::MicrosoftUpdate;
+    let content_root = if from_addresses { None } else { Some(content_root(&options)?) };
+    let mut hosts = context.content.hosts.clone();
+    hosts.push(identity.host);
+    let client = ContentClient::new(target, context.limits)?;
+    Ok(Fetcher { client, store: Store::new(&context.content.folder), content_root, hosts })
+}
+
+/// Files come over plain HTTP, which is safe by their digests.
+fn content_root(options: &SyncOptions) -> Result<Url, SyncError> {
+    let source = &options.source;
+    let text = format!("http://{}:{}/Content/", source.server, source.content_port());
+    Url::parse(&text).map_err(|_| SyncError::Unusable(format!("{} is not a server name.", source.server)))
+}

@@ -1,0 +1,187 @@
+//! Fetching the files of updates from an upstream server: what is wanted comes, and nothing wrong is kept.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use uuid::Uuid;
+use weir::accounts::audit;
+use weir::approvals::change::{self, Change, GroupChoice};
+use weir::approvals::{ALL_COMPUTERS, Action};
+use weir::sample::{self, Catalogue, Target};
+use weir::settings::{self, Actor, SourceKind};
+use weir::sync::runs::{self, RunState, Trigger};
+
+use crate::support::TestApp;
+
+async fn upstream() -> TestApp {
+    let app = TestApp::start().await;
+    let content = app.data_dir().join("content");
+    let target = Target { pool: app.db.pool(), url: app.db.url(), content_dir: &content };
+    sample::fill(target, Catalogue::generate(120, 3)).await.unwrap();
+    app
+}
+
+async fn follow(app: &TestApp, upstream: &TestApp, deferred: bool) {
+    let mut conn = app.db.conn().await;
+    let mut options = settings::load(&mut conn).await.unwrap();
+    options.source.kind = SourceKind::Upstream;
+    options.source.server = "127.0.0.1".to_owned();
+    options.source.port = upstream.services_port();
+    options.files.deferred = deferred;
+    let actor =
+        Actor { name: "test".to_owned(), account_id: None, peer: String::new(), request_id: String::new() };
+    let version = options.version;
+    settings::save(&mut conn, version, &options, &actor).await.unwrap();
+}
+
+async fn synchronize(app: &TestApp) -> i64 {
+    let run_id = runs::request(&mut *app.db.conn().await, Trigger::Manual, "test").await.unwrap().run_id;
+    for _ in 0..600 {
+        let run = runs::get(&mut *app.db.conn().await, run_id).await.unwrap().unwrap();
+        if !run.state().is_active() {
+            assert_eq!(run.state(), RunState::Succeeded, "{:?}", run.error());
+            return run_id;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("run {run_id} did not end");
+}
+
+/// Files by state.
+async fn count(app: &TestApp, state: &str) -> i64 {
+    let sql = "SELECT count(*) FROM content_files WHERE state = $1";
+    app.db.client().await.query_one(sql, &[&state]).await.unwrap().get(0)
+}
+
+async fn until<T: AsyncFn() -> bool>(what: &str, holds: T) {
+    for _ in 0..400 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it did not come to this: {what}");
+}
+
+/// Names and bytes of everything below a content folder that has a final name.
+fn stored(folder: &Path) -> BTreeSet<(PathBuf, Vec<u8>)> {
+    let mut found = BTreeSet::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return found };
+    for entry in entries.map(Result::unwrap) {
+        if entry.file_name() == ".partial" || !entry.path().is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(entry.path()).unwrap().map(Result::unwrap) {
+            let name = file.path().strip_prefix(folder).unwrap().to_owned();
+            found.insert((name, std::fs::read(file.path()).unwrap()));
+        }
+    }
+    found
+}
+
+fn content(app: &TestApp) -> PathBuf {
+    app.data_dir().join("content")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s108_a_run_that_is_not_deferred_brings_the_files_too() {
+    let (above, app) = (upstream().await, TestApp::start().await);
+    follow(&app, &above, false).await;
+    let run_id = synchronize(&app).await;
+    until("all files are here", async || count(&app, "wanted").await == 0).await;
+    assert_eq!(count(&app, "failed").await, 0);
+    let (here, there) = (stored(&content(&app)), stored(&content(&above)));
+    assert!(
+        !here.is_empty() && here.is_subset(&there),
+        "every file is one of the upstream server's, to the byte"
+    );
+    assert_eq!(count(&app, "stored").await, here.len() as i64);
+    let run = runs::get(&mut *app.db.conn().await, run_id).await.unwrap().unwrap();
+    assert_eq!(run.files, here.len() as i64);
+    assert!(
+        std::fs::read_dir(content(&app).join(".partial")).unwrap().next().is_none(),
+        "nothing is left over"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s107_deferred_files_come_with_the_approval_for_installation_and_exactly_its_closure() {
+    let (above, app) = (upstream().await, TestApp::start().await);
+    follow(&app, &above, true).await;
+    synchronize(&app).await;
+    // Critical and security updates are approved for detection by now, which downloads nothing.
+    assert_eq!(count(&app, "wanted").await, 0);
+
+    let client = app.db.client().await;
+    let closure = "WITH RECURSIVE c (update_row, revision_row) AS (
+            SELECT update_row, revision_row FROM updates WHERE update_id = $1
+            UNION SELECT u.update_row, u.revision_row FROM c
+            JOIN relations r ON r.revision_row = c.revision_row AND r.kind = 3
+            JOIN updates u ON u.update_row = r.target_row)
+        SELECT count(DISTINCT f.file_row) FROM c JOIN revision_files f ON f.revision_row = c.revision_row";
+    let bundle =
+        "SELECT u.update_id FROM updates u JOIN relations r ON r.revision_row = u.revision_row AND r.kind = 3
+        WHERE u.approvable AND NOT u.expired LIMIT 1";
+    let update: Uuid = client.query_one(bundle, &[]).await.unwrap().get(0);
+    let wanted: i64 = client.query_one(closure, &[&update]).await.unwrap().get(0);
+    assert!(wanted > 0);
+    let change = Change {
+        updates: vec![update],
+        groups: vec![GroupChoice { group_id: ALL_COMPUTERS, action: Some(Action::Install) }],
+        accept_licenses: true,
+        ..Change::default()
+    };
+    let by = audit::Entry { actor: "anna", ..audit::Entry::default() };
+    change::approve(&mut *app.db.conn().await, &change, by).await.unwrap();
+    until("its files are here", async || count(&app, "stored").await == wanted).await;
+    assert_eq!(stored(&content(&app)).len() as i64, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r085_what_the_source_does_not_have_yet_is_waited_for_and_wrong_bytes_are_never_kept() {
+    let (above, app) = (upstream().await, TestApp::start().await);
+    let files: Vec<PathBuf> =
+        stored(&content(&above)).into_iter().map(|(name, _)| content(&above).join(name)).collect();
+    // Every file is either missing or damaged in one byte.
+    let mut damaged = BTreeSet::new();
+    for (number, file) in files.iter().enumerate() {
+        let mut bytes = std::fs::read(file).unwrap();
+        if number % 2 == 0 || bytes.is_empty() {
+            std::fs::remove_file(file).unwrap();
+        } else {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(file, &bytes).unwrap();
+            damaged.insert(file.clone());
+        }
+    }
+    assert!(!damaged.is_empty());
+    follow(&app, &above, false).await;
+    synchronize(&app).await;
+    let client = app.db.client().await;
+    let asked = "SELECT count(*) FROM content_files WHERE last_error = ''";
+    until("each was asked for", async || client.query_one(asked, &[]).await.unwrap().get::<_, i64>(0) == 0)
+        .await;
+    assert!(stored(&content(&app)).is_empty(), "nothing wrong has a final name");
+    let reasons = client.query("SELECT DISTINCT last_error FROM content_files", &[]).await.unwrap();
+    let reasons: Vec<String> = reasons.iter().map(|row| row.get(0)).collect();
+    assert!(reasons.iter().any(|text| text.contains("does not have the file yet")), "{reasons:?}");
+    assert!(reasons.iter().any(|text| text.contains("SHA-1 digest is wrong")), "{reasons:?}");
+
+    let reader = app.sign_in_admin().await;
+    let page = reader.get("/content-store").await;
+    assert!(page.text("main").contains("SHA-1 digest is wrong"));
+
+    // The source mends them: each comes at its next try.
+    for file in &damaged {
+        let mut bytes = std::fs::read(file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(file, bytes).unwrap();
+    }
+    client.execute("UPDATE content_files SET next_try = now()", &[]).await.unwrap();
+    until("the mended ones are here", async || count(&app, "stored").await > 0).await;
+    let there = stored(&content(&above));
+    assert!(stored(&content(&app)).is_subset(&there));
+}
