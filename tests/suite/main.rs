@@ -19,6 +19,8 @@ mod kill;
 mod migrations;
 mod options;
 mod options_browser;
+mod options_command;
+mod options_products;
 mod routes;
 mod sample;
 mod schedule;

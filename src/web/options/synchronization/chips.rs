@@ -42,7 +42,7 @@ pub fn chips(tree: &CategoryTree, ticks: &[Selected], kind: CategoryKind) -> Vec
                 };
                 words.push(format!("{}: {} of {all}", parent.title, ids.len()));
             }
-            _ => words.extend(ids.iter().filter_map(|id| Some(tree.get(*id)?.title.clone()))),
+            _ => words.extend(ids.iter().filter_map(|id| single(tree, *id))),
         }
     }
     words.sort_by_key(|word| word.to_lowercase());
@@ -52,6 +52,18 @@ pub fn chips(tree: &CategoryTree, ticks: &[Selected], kind: CategoryKind) -> Vec
         words.push(format!("and {more} more"));
     }
     words
+}
+
+/// The title of one product, with the way to it where another one is called the same.
+fn single(tree: &CategoryTree, id: Uuid) -> Option<String> {
+    let node = tree.get(id)?;
+    let has_twin = tree.nodes().any(|other| other.id != id && other.title == node.title);
+    let path = tree.path(id).join(" › ");
+    Some(if has_twin && !path.is_empty() {
+        format!("{} (in {path})", node.title)
+    } else {
+        node.title.clone()
+    })
 }
 
 #[cfg(test)]
