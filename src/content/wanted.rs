@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::store::FileFacts;
@@ -15,6 +15,8 @@ use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 pub const ATTEMPTS_MAX: i32 = 8;
 /// Wait after the first failed try; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
+/// Wait for a source that was asked to fetch a file itself.
+const LONG_WAIT: Duration = Duration::from_secs(300);
 const WAIT_MAX: Duration = Duration::from_secs(3_600);
 
 /// A file that is to be fetched.
@@ -25,6 +27,8 @@ pub struct Wanted {
     /// Where Microsoft has it; empty when only the update source does.
     pub mu_url: String,
     pub attempts: i32,
+    /// Why the last try failed; empty before the first.
+    pub last_error: String,
 }
 
 /// Adds every file that is wanted by now and was not before; the answer is how many. Files are never taken from the
@@ -69,12 +73,14 @@ CROSS JOIN options o
 WHERE (o.express OR f.patching <> 'Express')
 ON CONFLICT (file_row) DO NOTHING";
 
+/// Row, SHA-1, SHA-256, bytes, name, address; failed tries and the last reason.
+type Row = (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, (i32, String));
+
 /// Files whose time has come, at most `limit`, without those in `busy`.
 ///
 /// # Errors
 /// The database's.
 pub async fn due(conn: &mut AsyncPgConnection, busy: &[i32], limit: i64) -> QueryResult<Vec<Wanted>> {
-    type Row = (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, i32);
     let rows: Vec<Row> = content_files::table
         .inner_join(files::table.on(files::id.eq(content_files::file_row)))
         .filter(content_files::state.eq("wanted"))
@@ -89,7 +95,7 @@ pub async fn due(conn: &mut AsyncPgConnection, busy: &[i32], limit: i64) -> Quer
             files::size,
             files::name,
             files::mu_url,
-            content_files::attempts,
+            (content_files::attempts, content_files::last_error),
         ))
         .load(conn)
         .await?;
@@ -97,15 +103,36 @@ pub async fn due(conn: &mut AsyncPgConnection, busy: &[i32], limit: i64) -> Quer
 }
 
 /// A digest of a wrong length never gets into the catalogue.
-fn wanted(row: (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, i32)) -> Option<Wanted> {
-    let (file_row, sha1, sha256, size, name, mu_url, attempts) = row;
+fn wanted(row: Row) -> Option<Wanted> {
+    let (file_row, sha1, sha256, size, name, mu_url, (attempts, last_error)) = row;
     let facts = FileFacts {
         sha1: Sha1Digest::from_slice(&sha1).ok()?,
         sha256: sha256.and_then(|bytes| Sha256Digest::from_slice(&bytes).ok()),
         size: u64::try_from(size).ok()?,
         name,
     };
-    Some(Wanted { file_row, facts, mu_url, attempts })
+    Some(Wanted { file_row, facts, mu_url, attempts, last_error })
+}
+
+/// Puts files on the list because a server below asked for them; a failed one is tried again. The answer is those
+/// that no revision has. Nothing is put on the list of a server that stores no files.
+///
+/// # Errors
+/// The database's.
+pub async fn ask(conn: &mut AsyncPgConnection, digests: &[Sha1Digest]) -> QueryResult<Vec<Sha1Digest>> {
+    let wanted: Vec<Vec<u8>> = digests.iter().map(|digest| digest.0.to_vec()).collect();
+    let known: Vec<Vec<u8>> =
+        files::table.filter(files::sha1.eq_any(&wanted)).select(files::sha1).load(conn).await?;
+    diesel::sql_query(
+        "INSERT INTO content_files AS c (file_row)
+         SELECT f.id FROM files f CROSS JOIN sync_options o WHERE f.sha1 = ANY($1) AND o.files_store = 'local'
+         ON CONFLICT (file_row) DO UPDATE SET state = 'wanted', attempts = 0, next_try = now()
+         WHERE c.state = 'failed'",
+    )
+    .bind::<Array<Binary>, _>(&known)
+    .execute(conn)
+    .await?;
+    Ok(digests.iter().copied().filter(|digest| !known.iter().any(|held| held == &digest.0)).collect())
 }
 
 /// The moment of the next try of any file; `None` when nothing is wanted.
@@ -164,7 +191,9 @@ pub async fn note_failure(
     let attempts = file.attempts + i32::from(kind != Failure::Waiting);
     let over = kind == Failure::Final || attempts >= ATTEMPTS_MAX;
     let doubled = FIRST_WAIT.saturating_mul(1 << attempts.clamp(0, 10)).min(WAIT_MAX);
-    let next = Utc::now() + doubled;
+    // The source is told once and then has a moment; what does not come soon takes its time.
+    let told_before = kind == Failure::Waiting && file.last_error == sentence;
+    let next = Utc::now() + if told_before { LONG_WAIT } else { doubled };
     let sentence: String = sentence.chars().filter(|sign| *sign != '\0').take(500).collect();
     diesel::update(content_files::table.find(file.file_row))
         .set((

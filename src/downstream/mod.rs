@@ -7,6 +7,7 @@ mod anchor;
 mod config_data;
 mod content;
 mod deployments;
+mod download_files;
 mod handshake;
 mod languages;
 mod paths;

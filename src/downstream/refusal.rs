@@ -37,6 +37,11 @@ impl Refusal {
         }
     }
 
+    /// Files that no revision of ours has; `digests` in Base64, joined by `|`.
+    pub fn files_missing(digests: String) -> Self {
+        Self { code: ErrorCode::FileDigestsMissing, message: Cow::Owned(digests), cause: None }
+    }
+
     /// Something failed on our side.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { code: ErrorCode::InternalServerError, message: Cow::Borrowed(""), cause: Some(cause.into()) }

@@ -9,11 +9,11 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Data, Route, State, post, routes};
 use tokio::io::AsyncReadExt as _;
 
-use super::{Refusal, Services, config_data, deployments, handshake, revisions, update_data};
+use super::{Refusal, Services, config_data, deployments, download_files, handshake, revisions, update_data};
 use crate::protocol::ProtocolError;
 use crate::protocol::server_sync::{
-    GetAuthConfig, GetAuthorizationCookie, GetConfigData, GetCookie, GetDeployments, GetRevisionIdList,
-    GetUpdateData, Reply, Request,
+    DownloadFiles, GetAuthConfig, GetAuthorizationCookie, GetConfigData, GetCookie, GetDeployments,
+    GetRevisionIdList, GetUpdateData, Reply, Request,
 };
 use crate::protocol::soap::{Message, Method, Service, SoapVersion};
 
@@ -126,13 +126,17 @@ async fn carry_out(services: &Services, method: Method, message: Message<'_>) ->
             handshake::session(services, request.cookie.as_ref())?;
             Ok(update_data::update_data(services, request).await?.to_bytes(version))
         }
+        Method::DownloadFiles => {
+            let request: DownloadFiles = read(message)?;
+            handshake::session(services, request.cookie.as_ref())?;
+            Ok(download_files::download_files(services, request).await?.to_bytes(version))
+        }
         Method::GetDeployments => {
             let request: GetDeployments = read(message)?;
             handshake::session(services, request.cookie.as_ref())?;
             Ok(deployments::deployments(services, request).await?.to_bytes(version))
         }
         Method::GetUpdateDecryptionData
-        | Method::DownloadFiles
         | Method::GetDriverIdList
         | Method::GetDriverSetData
         | Method::GetRelatedRevisionsForUpdates

@@ -18,10 +18,10 @@ use super::hosts::allowed_host;
 use crate::content::wanted::{self, Failure, Wanted};
 use crate::content::{Store, StoreError};
 use crate::db::Pool;
-use crate::db::schema::{sources, sync_options, sync_runs};
+use crate::db::schema::{server_identity, sources, sync_options, sync_runs};
 use crate::jobs::{Job, JobError, Lease, QueueError};
 use crate::settings::{self, SourceKind, SyncOptions};
-use crate::upstream::{ContentClient, ContentError};
+use crate::upstream::{ContentClient, ContentError, Identity, UpstreamClient};
 
 /// The job's kind in the queue; there is one at a time.
 const JOB_KIND: &str = "download";
@@ -105,6 +105,8 @@ struct Fetcher {
     store: Store,
     /// `http://host:port/Content/`; `None` when files come from the addresses in the documents only.
     content_root: Option<Url>,
+    /// The source itself, to be asked for what it does not have yet.
+    source: Option<UpstreamClient>,
     /// The source, and what the configuration adds.
     hosts: Vec<String>,
 }
@@ -186,6 +188,10 @@ enum Problem {
     Content(#[from] ContentError),
     #[error("The update source does not have the file yet. It is asked again.")]
     NotThereYet,
+    #[error(
+        "The update source does not know this file. Select its product there, or decline the update here."
+    )]
+    Unknown,
     #[error("The address of the file leads to {host}, which is not among the hosts files may come from.")]
     Host { host: String },
     #[error("The update source names no address for this file.")]
@@ -196,7 +202,7 @@ impl Problem {
     fn kind(&self) -> Failure {
         match self {
             Self::NotThereYet | Self::Store(StoreError::Full { .. }) => Failure::Waiting,
-            Self::Host { .. } | Self::NoAddress => Failure::Final,
+            Self::Host { .. } | Self::NoAddress | Self::Unknown => Failure::Final,
             Self::Store(_) | Self::Content(_) => Failure::Passing,
         }
     }
@@ -215,7 +221,7 @@ impl Fetcher {
             let mut answer = match self.client.get(&url, partial.len(), facts.size).await {
                 Ok(answer) => answer,
                 Err(ContentError::Status { status: 404, .. }) if self.content_root.is_some() => {
-                    return Err(Problem::NotThereYet);
+                    return Err(self.ask_for(file).await);
                 }
                 Err(error) => {
                     // Whatever is wrong with the beginning we have, the next try is a whole one.
@@ -236,6 +242,19 @@ impl Fetcher {
             }
         }
         Ok(partial.complete().await?)
+    }
+
+    /// The source does not have the file: it is asked, once, to fetch it.
+    async fn ask_for(&self, file: &Wanted) -> Problem {
+        let Some(source) = &self.source else { return Problem::NotThereYet };
+        if file.last_error == Problem::NotThereYet.to_string() {
+            return Problem::NotThereYet;
+        }
+        match source.download_files(&[file.facts.sha1]).await {
+            Ok(()) => Problem::NotThereYet,
+            Err(error) if error.fault_code() == Some("FileDigestsMissing") => Problem::Unknown,
+            Err(error) => ContentError::from(error).into(),
+        }
     }
 
     fn address(&self, file: &Wanted) -> Result<Url, Problem> {
@@ -269,8 +288,17 @@ async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
     let content_root = if from_addresses { None } else { Some(content_root(&options)?) };
     let mut hosts = context.content.hosts.clone();
     hosts.push(identity.host);
+    let source = match &content_root {
+        None => None,
+        Some(_) => {
+            let server_id =
+                server_identity::table.select(server_identity::server_id).first(&mut conn).await?;
+            let name = Identity::new(server_id, &context.host_name);
+            Some(UpstreamClient::new(target.clone(), name, context.limits, context.retry)?)
+        }
+    };
     let client = ContentClient::new(target, context.limits)?;
-    Ok(Fetcher { client, store: Store::new(&context.content.folder), content_root, hosts })
+    Ok(Fetcher { client, source, store: Store::new(&context.content.folder), content_root, hosts })
 }
 
 /// Files come over plain HTTP, which is safe by their digests.

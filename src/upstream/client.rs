@@ -14,11 +14,11 @@ use super::session::{Identity, PROTOCOL_VERSION, Session, authorization_url};
 use super::target::Target;
 use super::transport::{Answer, Transport};
 use crate::protocol::ProtocolError;
-use crate::protocol::ids::{ConfigAnchor, DeploymentAnchor, RevisionKey, SyncAnchor};
+use crate::protocol::ids::{ConfigAnchor, DeploymentAnchor, RevisionKey, Sha1Digest, SyncAnchor};
 use crate::protocol::server_sync::{
-    AuthPlugIn, Cookie, GetAuthConfig, GetAuthorizationCookie, GetConfigData, GetConfigDataReply, GetCookie,
-    GetDeployments, GetDeploymentsReply, GetRevisionIdList, GetRevisionIdListReply, GetUpdateData,
-    GetUpdateDataReply, Reply, ReplyError, Request, RevisionFilter,
+    AuthPlugIn, Cookie, DownloadFiles, GetAuthConfig, GetAuthorizationCookie, GetConfigData,
+    GetConfigDataReply, GetCookie, GetDeployments, GetDeploymentsReply, GetRevisionIdList,
+    GetRevisionIdListReply, GetUpdateData, GetUpdateDataReply, Reply, ReplyError, Request, RevisionFilter,
 };
 use crate::protocol::soap::{ErrorCode, Fault, Method, SoapVersion};
 
@@ -112,6 +112,16 @@ impl UpstreamClient {
             sync_anchor: sync_anchor.clone(),
         })
         .await
+    }
+
+    /// Asks the source to fetch files it does not have yet; they come later, or not.
+    ///
+    /// # Errors
+    /// Any [`UpstreamError`]; `FileDigestsMissing` for files it has never heard of.
+    pub async fn download_files(&self, digests: &[Sha1Digest]) -> Result<(), UpstreamError> {
+        self.with_cookie(|cookie| DownloadFiles { cookie: Some(cookie), digests: digests.to_vec() })
+            .await
+            .map(drop)
     }
 
     /// Calls with the present cookie; signs in again and repeats the call when the server refuses it.

@@ -185,3 +185,28 @@ async fn r085_what_the_source_does_not_have_yet_is_waited_for_and_wrong_bytes_ar
     let there = stored(&content(&above));
     assert!(stored(&content(&app)).is_subset(&there));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p42_s152_in_a_chain_the_middle_server_fetches_what_the_one_below_asks_for() {
+    let (above, middle, below) = (upstream().await, TestApp::start().await, TestApp::start().await);
+    follow(&middle, &above, true).await;
+    synchronize(&middle).await;
+    assert_eq!(count(&middle, "stored").await, 0);
+    follow(&below, &middle, false).await;
+    synchronize(&below).await;
+    until("the middle server has what was asked for", async || {
+        count(&middle, "stored").await > 0 && count(&middle, "wanted").await == 0
+    })
+    .await;
+    let client = below.db.client().await;
+    until("the files are at the end of the chain", async || {
+        client
+            .execute("UPDATE content_files SET next_try = now() WHERE state = 'wanted'", &[])
+            .await
+            .unwrap();
+        count(&below, "wanted").await == 0
+    })
+    .await;
+    assert_eq!(count(&below, "failed").await, 0);
+    assert_eq!(stored(&content(&below)), stored(&content(&middle)));
+}

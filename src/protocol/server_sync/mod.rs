@@ -8,6 +8,7 @@ pub mod authorization_cookie;
 pub mod config_data;
 pub mod cookie;
 pub mod deployments;
+pub mod download_files;
 pub mod revision_id_list;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use authorization_cookie::{AuthorizationCookie, GetAuthorizationCookie, GetA
 pub use config_data::{GetConfigData, GetConfigDataReply, Language};
 pub use cookie::{Cookie, GetCookie, GetCookieReply};
 pub use deployments::{GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup};
+pub use download_files::{DownloadFiles, DownloadFilesReply};
 pub use revision_id_list::{
     GetRevisionIdList, GetRevisionIdListReply, IdAndDelta, LanguageAndDelta, RevisionFilter,
 };
