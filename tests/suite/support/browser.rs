@@ -1,6 +1,9 @@
 //! Chromium, used as a person does: by what stands on the buttons and beside the fields.
 
+mod axe;
 mod forms;
+
+pub use axe::Look;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -68,10 +71,13 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Light or dark, as the system would say.
+    /// Light or dark, as the system would say; with little motion, so that no colour is still on its way.
     pub async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": value },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
@@ -178,8 +184,7 @@ impl Browser {
     /// How many CSS pixels the page is wider than its window.
     pub async fn sideways_scroll(&self) -> i64 {
         let script = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let answer = self.devtools("Runtime.evaluate", json!({ "expression": script })).await;
-        answer["result"]["value"].as_i64().unwrap()
+        self.evaluate(script).await.as_i64().unwrap()
     }
 
     /// The element that sticks out furthest to the right, for messages.
@@ -189,8 +194,7 @@ impl Browser {
                 const right = one.getBoundingClientRect().right;
                 if (right > edge) { edge = right; worst = one; } }
             return worst ? worst.outerHTML.slice(0, 200) + ' ends at ' + edge : ''; })()";
-        let answer = self.devtools("Runtime.evaluate", json!({ "expression": script })).await;
-        answer["result"]["value"].as_str().unwrap_or_default().to_owned()
+        self.evaluate(script).await.as_str().unwrap_or_default().to_owned()
     }
 
     /// The whole page as PNG.

@@ -16,7 +16,7 @@ mod visitor;
 #[allow(unused_imports)]
 pub use app::{PASSWORD, TestApp};
 #[allow(unused_imports)]
-pub use browser::{Browser, Scripts};
+pub use browser::{Browser, Look, Scripts};
 pub use database::TestDatabase;
 #[allow(unused_imports)]
 pub use page::Page;
