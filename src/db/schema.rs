@@ -333,6 +333,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    sync_request_keys (key) {
+        key -> Uuid,
+        run_id -> Int8,
+    }
+}
+
+diesel::table! {
     sync_runs (id) {
         id -> Int8,
         state -> Text,
@@ -444,6 +451,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     sources,
     sync_options,
+    sync_request_keys,
     sync_runs,
     target_groups,
     update_categories,

@@ -15,6 +15,7 @@ mod import;
 mod job;
 mod listing;
 pub mod offer;
+pub mod once;
 pub mod plan;
 mod progress;
 pub mod retention;

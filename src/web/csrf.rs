@@ -2,9 +2,10 @@
 //!
 //! Every unsafe method is judged before routing: by `Sec-Fetch-Site`, else by `Origin`; and, where there is
 //! a session, by a token bound to it, in `X-CSRF-Token` or as the **first** field of the form (`csrf`).
-//! What is refused is routed to [`refused`], so that no handler can forget the check.
+//! What is refused is routed to [`refused`], so that no handler can forget the check, and is written to the
+//! audit log.
 
-use super::guards::Anyone;
+use super::guards::{self, Anyone};
 use super::shell::{self, SessionState};
 use super::{PageError, cookies};
 use base64::Engine;
@@ -12,6 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Method;
 use rocket::{Data, Request, Route, get, routes, uri};
+use serde_json::json;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
 /// Bytes of the body that are looked at for the token: what Rocket lets a fairing see.
@@ -48,8 +52,34 @@ fn token_is_of(secret: &[u8], token: &str) -> bool {
     bool::from(unmasked.ct_eq(secret))
 }
 
+/// Refusals written to the audit log within one [`WINDOW`]; more are only logged, so that nobody fills the
+/// table from outside.
+const WRITTEN_MAX: u32 = 60;
+const WINDOW: Duration = Duration::from_secs(60);
+
 /// The fairing that judges.
-pub struct Shield;
+#[derive(Default)]
+pub struct Shield {
+    /// Begin of the present window, and what was written since.
+    written: Mutex<Option<(Instant, u32)>>,
+}
+
+impl Shield {
+    /// Whether one more refusal may be written at `now`.
+    fn may_write(&self, now: Instant) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *written {
+            Some((begun, count)) if now.duration_since(*begun) < WINDOW => {
+                *count += 1;
+                *count <= WRITTEN_MAX
+            }
+            other => {
+                *other = Some((now, 1));
+                true
+            }
+        }
+    }
+}
 
 #[rocket::async_trait]
 impl Fairing for Shield {
@@ -64,6 +94,9 @@ impl Fairing for Shield {
         let verdict = judge(request, data).await;
         if let Err(reason) = verdict {
             tracing::warn!(reason, path = %request.uri().path(), "a request from elsewhere was refused");
+            if self.may_write(Instant::now()) {
+                guards::note_refusal(request, "request.forged", Some(json!({ "reason": reason }))).await;
+            }
             request.set_method(Method::Get);
             request.set_uri(uri!("/refused"));
         }
@@ -126,5 +159,14 @@ mod tests {
         assert!(token_is_of(&secret, &one));
         assert!(!token_is_of(&[8_u8; 32], &one));
         assert!(!token_is_of(&secret, "") && !token_is_of(&secret, "AAAA") && !token_is_of(&[], ""));
+    }
+
+    #[test]
+    fn a_flood_of_forged_requests_fills_no_table() {
+        let shield = Shield::default();
+        let start = Instant::now();
+        let written = (0..1_000).filter(|_| shield.may_write(start)).count();
+        assert_eq!(written, WRITTEN_MAX as usize);
+        assert!(shield.may_write(start + WINDOW), "a later one is written again");
     }
 }

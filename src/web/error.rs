@@ -168,8 +168,9 @@ fn signed_out(request: &Request<'_>) -> SignedOut {
     let wants = Wants::of(request);
     let next = match (wants, reads) {
         (Wants::Page, true) => request.uri().to_string(),
-        (Wants::Page, false) => request.uri().path().to_string(),
-        (Wants::Fragment, _) => current_page(request).unwrap_or_else(|| "/".to_owned()),
+        (Wants::Page, false) if is_page(request) => request.uri().path().to_string(),
+        (Wants::Page, false) => path_in(request, "Referer"),
+        (Wants::Fragment, _) => path_in(request, "HX-Current-URL"),
     };
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("next", &next);
@@ -179,11 +180,18 @@ fn signed_out(request: &Request<'_>) -> SignedOut {
     SignedOut { to: format!("/login?{}", query.finish()), wants }
 }
 
-/// The page that htmx asks from, without scheme and host, which are never trusted.
-fn current_page(request: &Request<'_>) -> Option<String> {
-    let url = url::Url::parse(request.headers().get_one("HX-Current-URL")?).ok()?;
+/// Whether what was posted to can also be opened.
+fn is_page(request: &Request<'_>) -> bool {
+    let path = request.uri().path();
+    request.rocket().routes().any(|route| route.method == Method::Get && *route.uri.path() == path)
+}
+
+/// The page named by a header, without scheme and host, which are never trusted; Home when there is none.
+fn path_in(request: &Request<'_>, header: &str) -> String {
+    let url = request.headers().get_one(header).and_then(|text| url::Url::parse(text).ok());
+    let Some(url) = url else { return "/".to_owned() };
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Some(format!("{}{query}", url.path()))
+    format!("{}{query}", url.path())
 }
 
 struct SignedOut {

@@ -7,6 +7,7 @@ use diesel_async::pooled_connection::bb8::{PooledConnection, RunError};
 use rocket::Request;
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
+use serde_json::Value;
 
 /// Anyone who may read: every role. Carries the frame of the page.
 pub struct Reporter {
@@ -39,7 +40,7 @@ async fn admit(request: &Request<'_>, least: Role) -> Result<(Account, Shell), S
         }
         SessionState::Live(session) => {
             tracing::info!(account = session.account.name, path = %request.uri().path(), "not enough rights");
-            note_refusal(request, &Shell::of(request, state)).await;
+            note_refusal(request, "access.refused", None).await;
             Err(Status::Forbidden)
         }
         SessionState::None => Err(Status::Unauthorized),
@@ -48,11 +49,12 @@ async fn admit(request: &Request<'_>, least: Role) -> Result<(Account, Shell), S
 }
 
 /// Writes a refusal to the audit log. That it cannot be written does not let anyone in.
-async fn note_refusal(request: &Request<'_>, shell: &Shell) {
+pub(super) async fn note_refusal(request: &Request<'_>, action: &str, why: Option<Value>) {
+    let shell = Shell::of(request, shell::session_state(request).await);
     let Some(pool) = request.rocket().state::<Pool>() else { return };
     let object = format!("{} {}", request.method(), request.uri().path());
     let written = match pool.get().await {
-        Ok(mut conn) => audit::record(&mut conn, shell.audit("access.refused", &object))
+        Ok(mut conn) => audit::record(&mut conn, audit::Entry { after: why, ..shell.audit(action, &object) })
             .await
             .map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),

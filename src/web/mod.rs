@@ -91,7 +91,7 @@ pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
         .manage(parts.options)
         .manage(Gate::default())
         .manage(Console { secure: parts.secure })
-        .attach(csrf::Shield)
+        .attach(csrf::Shield::default())
         .attach(headers::Headers)
         .register("/", error::catchers())
         .mount("/", routes())

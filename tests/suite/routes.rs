@@ -176,6 +176,7 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/content-store", "/content-store", Least::Role(Role::Reporter)),
     ("POST", "/content-store/retry", "/content-store/retry", Least::Role(Role::Operator)),
     ("GET", "/synchronize", "/synchronize", Least::Role(Role::Reporter)),
+    ("POST", "/synchronize", "/synchronize", Least::Role(Role::Operator)),
     // Signing out comes last, because it ends the session that the others use.
     ("POST", "/logout", "/logout", Least::Role(Role::Reporter)),
 ];

@@ -1,10 +1,28 @@
-//! Home: what needs a person first, and how the last synchronization went.
+//! Home: what needs a person first, then the state of things, then the last synchronizations as a picture.
 
-use super::shell::Shell;
-use super::synchronizations::StatusBox;
-use super::{Db, PageError, Reply, Reporter};
+mod history;
+mod start;
+mod todo;
+
 use askama::Template;
+use chrono::{TimeDelta, Utc};
+use diesel_async::AsyncPgConnection;
 use rocket::{Route, get, routes};
+
+use self::history::History;
+use self::start::Step;
+use self::todo::ToDo;
+use super::shell::Shell;
+use super::synchronizations::{RunView, StatusBox, options};
+use super::{Db, PageError, Reply, Reporter, words};
+use crate::approvals::Side;
+use crate::catalog::updates::{self, ApprovalFilter, Count, UpdateFilter};
+use crate::sync::runs;
+
+/// Synchronizations in the picture.
+const RUNS_SHOWN: i64 = 30;
+/// What arrived in the last week is new.
+const NEW_FOR: TimeDelta = TimeDelta::days(7);
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_home]
@@ -14,11 +32,62 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "home.html")]
 struct HomePage {
     shell: Shell,
+    todo: Vec<ToDo>,
+    /// The way to the first updates; empty once there are some.
+    steps: Vec<Step>,
     status: StatusBox,
+    /// Label, number in words, and the list it counts.
+    catalogue: Vec<(&'static str, String, &'static str)>,
+    history: History,
 }
 
 #[get("/")]
 async fn show_home(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> {
-    let status = StatusBox::load(&mut db.0).await?;
-    Reply::ok(&HomePage { shell: reporter.shell, status })
+    let conn = &mut db.0;
+    let (options, now) = (options(conn).await?, Utc::now());
+    let zone = options.schedule.time_zone;
+    let status = StatusBox::load(conn).await?;
+    let mirrored = Side::now(conn).await?.mirrored();
+    let has_updates = updates::any(conn).await?;
+    let open = count(conn, UpdateFilter { mirrored, ..only(ApprovalFilter::NotApproved) }).await?;
+    let catalogue = if has_updates { catalogue(conn, mirrored, &open).await? } else { Vec::new() };
+    let rows = runs::list(conn, None, RUNS_SHOWN).await?;
+    let bars = rows.iter().rev().map(|run| (run.new, RunView::new(run, zone, now))).collect();
+    let page = HomePage {
+        todo: todo::list(&status, &options, has_updates, mirrored, &open),
+        steps: if has_updates { Vec::new() } else { start::steps(&options, status.last.is_some()) },
+        history: History::new(bars),
+        shell: reporter.shell,
+        status,
+        catalogue,
+    };
+    Reply::ok(&page)
+}
+
+/// A filter by nothing but the decision.
+fn only(approval: ApprovalFilter) -> UpdateFilter {
+    UpdateFilter { approval, ..UpdateFilter::default() }
+}
+
+/// `61,204`, or `more than 10,000`; `None` for none.
+async fn count(conn: &mut AsyncPgConnection, filter: UpdateFilter) -> Result<Option<String>, PageError> {
+    let Count { at_least, more } = updates::count(conn, &filter).await?;
+    let number = words::grouped(at_least);
+    Ok((at_least > 0).then(|| if more { format!("more than {number}") } else { number }))
+}
+
+async fn catalogue(
+    conn: &mut AsyncPgConnection,
+    mirrored: bool,
+    open: &Option<String>,
+) -> Result<Vec<(&'static str, String, &'static str)>, PageError> {
+    let week = UpdateFilter { arrived_from: Some(Utc::now() - NEW_FOR), mirrored, ..UpdateFilter::default() };
+    let declined = UpdateFilter { mirrored, ..only(ApprovalFilter::Declined) };
+    let shown = |number: Option<String>| number.unwrap_or_else(|| "0".to_owned());
+    Ok(vec![
+        ("Updates", shown(count(conn, only(ApprovalFilter::Any)).await?), "/updates?approval=all"),
+        ("Not approved", shown(open.clone()), "/updates?approval=not-approved"),
+        ("Declined", shown(count(conn, declined).await?), "/updates?approval=declined"),
+        ("New in the last 7 days", shown(count(conn, week).await?), "/updates"),
+    ])
 }

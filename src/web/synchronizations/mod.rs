@@ -7,6 +7,8 @@ mod start;
 mod status;
 mod view;
 
+pub(super) use one::LiveFragment;
+pub(super) use start::{address, begin_once};
 pub use start::{begin, halt};
 pub use status::StatusBox;
 pub(super) use view::RunView;

@@ -36,7 +36,7 @@ struct RunPage {
 /// The part of the page that changes while the run is at work.
 #[derive(Template)]
 #[template(path = "synchronizations/live.html")]
-pub(super) struct LiveFragment {
+pub(in crate::web) struct LiveFragment {
     pub run: RunView,
     pub log: Vec<Line>,
     pub can_operate: bool,

@@ -2,8 +2,10 @@
 
 use diesel_async::AsyncPgConnection;
 use rocket::post;
+use uuid::Uuid;
 
 use crate::accounts::audit;
+use crate::sync::once;
 use crate::sync::runs::{self, Requested, Trigger};
 use crate::web::{Db, Operator, PageError, Reply, Shell, Wants};
 
@@ -12,7 +14,22 @@ use crate::web::{Db, Operator, PageError, Reply, Shell, Wants};
 /// # Errors
 /// [`PageError`] when the database fails.
 pub async fn begin(conn: &mut AsyncPgConnection, shell: &Shell) -> Result<Requested, PageError> {
-    let requested = runs::request(conn, Trigger::Manual, shell.actor()).await?;
+    begin_once(conn, shell, None).await
+}
+
+/// The same for a form with a one-time key: sent again, it leads to the run it asked for before.
+///
+/// # Errors
+/// [`PageError`] when the database fails.
+pub async fn begin_once(
+    conn: &mut AsyncPgConnection,
+    shell: &Shell,
+    key: Option<Uuid>,
+) -> Result<Requested, PageError> {
+    let requested = match key {
+        Some(key) => once::request(conn, key, Trigger::Manual, shell.actor()).await?,
+        None => runs::request(conn, Trigger::Manual, shell.actor()).await?,
+    };
     let object = format!("synchronization {}", requested.run_id);
     let action = if requested.joined { "synchronization.join" } else { "synchronization.start" };
     audit::record(conn, shell.audit(action, &object)).await?;
@@ -37,8 +54,13 @@ pub async fn halt(conn: &mut AsyncPgConnection, shell: &Shell, run_id: i64) -> R
 #[post("/synchronizations")]
 pub(super) async fn start_run(operator: Operator, wants: Wants, mut db: Db) -> Result<Reply, PageError> {
     let requested = begin(&mut db.0, &operator.shell).await?;
+    Ok(go(wants, address(&requested)))
+}
+
+/// The page of the run that was asked for; of one that was there already, with a word about that.
+pub fn address(requested: &Requested) -> String {
     let joined = if requested.joined { "?joined=true" } else { "" };
-    Ok(go(wants, format!("/synchronizations/{}{joined}", requested.run_id)))
+    format!("/synchronizations/{}{joined}", requested.run_id)
 }
 
 #[post("/synchronizations/<id>/stop")]

@@ -23,6 +23,15 @@ impl Browser {
         self.type_keys(&char::from(key).to_string()).await;
     }
 
+    /// Clicks twice as fast as a mouse can.
+    pub async fn double_click_button(&self, label: &str) {
+        let quoted = quote(label);
+        let path = format!("//button[normalize-space(.)={quoted}]");
+        let button = self.first_visible(&[path], &format!("a button {label:?}")).await;
+        let twice = "arguments[0].click(); arguments[0].click();";
+        self.client.execute(twice, vec![serde_json::to_value(&button).unwrap()]).await.unwrap();
+    }
+
     /// Types where the focus is.
     pub async fn type_keys(&self, text: &str) {
         let mut actions = KeyActions::new("keys".to_owned());
