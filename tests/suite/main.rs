@@ -9,6 +9,7 @@ mod browser_pages;
 mod browser_path;
 mod catalog;
 mod cluster;
+mod corpus;
 mod demo;
 mod downstream;
 mod files;
