@@ -156,8 +156,9 @@ async fn carry_out(context: &SyncContext, run_id: i64, lease: &Lease) -> Result<
     end(context, run_id, &progress, &error).await;
     match error {
         SyncError::ShutDown => Err(JobError::Interrupted),
-        // The run tells the whole story; for the queue the job is done.
-        _ => Ok(()),
+        SyncError::Canceled => Err(JobError::Canceled),
+        // The run tells the whole story; the queue keeps its first sentence.
+        _ => Err(JobError::Failed(error.story(0).message)),
     }
 }
 

@@ -10,7 +10,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use weir::accounts::Role;
 use weir::jobs::{self, Enqueued, Instance, Job, JobError, JobState, Lease, Worker};
+use weir::sync::runs;
 
+use crate::support::options::change_options;
 use crate::support::{TestApp, TestDatabase};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,6 +209,20 @@ async fn the_page_shows_jobs_and_retries_and_cancels_them() {
     let row = app.db.client().await.query_one(sql, &[]).await.unwrap();
     assert_eq!([row.get::<_, i64>(0), row.get(1), row.get(2)], [1, 1, 2]);
     assert_eq!(visitor.post_from("/jobs", "/jobs/999999/retry", &[]).await.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_synchronization_that_failed_is_among_the_failed_jobs_and_retry_asks_for_a_new_one() {
+    let app = TestApp::start().await;
+    change_options(&app.db, |options| options.selections.clear()).await;
+    let mut conn = app.db.conn().await;
+    runs::request(&mut conn, runs::Trigger::Manual, "ann").await.unwrap();
+    let id = jobs::list_jobs(&mut conn, &JobState::ALL, 50).await.unwrap();
+    let id = id.iter().find(|job| job.kind == "synchronize").unwrap().id;
+    assert_eq!(becomes(&app.db, id, JobState::Failed).await.last_error, "No product is selected.");
+    let visitor = app.sign_in_as("olga", Role::Operator).await;
+    assert_eq!(visitor.post_from("/jobs", &format!("/jobs/{id}/retry"), &[]).await.location(), "/jobs");
+    assert_eq!(runs::list(&mut conn, None, 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

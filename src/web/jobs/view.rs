@@ -53,7 +53,7 @@ impl JobView {
             word,
             is_active: state.is_active(),
             can_cancel: state.is_active() && !job.cancel_requested,
-            can_retry: run_id.is_none() && matches!(state, JobState::Failed | JobState::Canceled),
+            can_retry: matches!(state, JobState::Failed | JobState::Canceled),
             attempts: job.attempts,
             last_error: job.last_error.clone(),
             when,
