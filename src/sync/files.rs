@@ -93,6 +93,7 @@ impl Job for Download {
         let failed = |error: SyncError| JobError::Failed(error.to_string());
         tokio::select! {
             done = fetch_all(&context) => done.map_err(failed),
+            () = lease.canceled().cancelled() => Err(JobError::Canceled),
             () = lease.lost().cancelled() => Err(JobError::Interrupted),
             () = lease.shutdown().cancelled() => Err(JobError::Interrupted),
         }

@@ -67,6 +67,7 @@ fn what(kind: &str) -> &str {
     match kind {
         "synchronize" => "Synchronization",
         "retention" => "Daily upkeep",
+        "download" => "Getting files",
         other => other,
     }
 }
