@@ -12,7 +12,7 @@ use super::{Db, Operator, PageError, Reply, Shell};
 use crate::jobs::{self, JobState, QueueError};
 use crate::settings;
 use crate::sync::schedule;
-use view::{JobView, MomentView, RetryView};
+use view::{JobView, MomentView, attempt_words};
 
 /// Jobs shown of each group.
 const JOBS_MAX: i64 = 50;
@@ -32,7 +32,8 @@ struct JobsPage {
     ended: Vec<JobView>,
     moments: Vec<MomentView>,
     next: Option<Moment>,
-    retry: Option<RetryView>,
+    /// The next one is another attempt: `2 of 3`.
+    retry: Option<String>,
 }
 
 #[get("/jobs")]
@@ -53,7 +54,7 @@ async fn show_jobs(operator: Operator, mut db: Db) -> Result<Reply, PageError> {
     let [active, failed, ended] = <[Vec<JobView>; 3]>::try_from(groups).unwrap_or_default();
     let moments = schedule::list_moments(conn, MOMENTS_MAX).await?;
     let next = schedule::next_due(conn).await?.map(|at| Moment::new(at, zone));
-    let retry = schedule::pending_retry(conn).await?.map(|retry| RetryView::new(&retry, zone));
+    let retry = schedule::pending_retry(conn).await?.as_ref().map(attempt_words);
     let moments = moments.iter().map(|row| MomentView::new(row, zone)).collect();
     Reply::ok(&JobsPage { shell: operator.shell, active, failed, ended, moments, next, retry })
 }

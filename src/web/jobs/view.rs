@@ -15,7 +15,6 @@ pub(super) struct JobView {
     /// Kind of the badge, and its word.
     pub kind: &'static str,
     pub word: &'static str,
-    pub is_active: bool,
     pub can_cancel: bool,
     pub can_retry: bool,
     pub attempts: i32,
@@ -51,7 +50,6 @@ impl JobView {
             run_id,
             kind,
             word,
-            is_active: state.is_active(),
             can_cancel: state.is_active() && !job.cancel_requested,
             can_retry: matches!(state, JobState::Failed | JobState::Canceled),
             attempts: job.attempts,
@@ -101,14 +99,7 @@ impl MomentView {
     }
 }
 
-/// The attempt that is to come.
-pub(super) struct RetryView {
-    pub at: Moment,
-    pub attempt: String,
-}
-
-impl RetryView {
-    pub fn new(retry: &Retry, zone: Tz) -> Self {
-        Self { at: Moment::new(retry.due_at, zone), attempt: format!("{} of {ATTEMPTS_MAX}", retry.attempt) }
-    }
+/// The attempt that is to come: `2 of 3`.
+pub(super) fn attempt_words(retry: &Retry) -> String {
+    format!("{} of {ATTEMPTS_MAX}", retry.attempt)
 }
