@@ -1,12 +1,16 @@
 //! Stylesheet, scripts and icons: embedded in the program, named by their hash, kept for good by browsers.
 
-use rocket::http::{ContentType, Header, Status};
+use super::compress;
+use flate2::Compression;
+use rocket::http::{ContentType, Status};
 use rocket::request::{FromRequest, Outcome};
-use rocket::{Request, Responder, Route, get, routes};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, Route, get, routes};
 use rust_embed::RustEmbed;
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -40,46 +44,69 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// The rule of these routes: anyone, without a look at the session.
-struct Embedded;
+struct Embedded {
+    gzip: bool,
+}
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Embedded {
     type Error = std::convert::Infallible;
 
-    async fn from_request(_request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        Outcome::Success(Self)
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Self { gzip: compress::accepts_gzip(request) })
     }
 }
 
+/// The same files compressed as well as can be, each on its first use.
+static PACKED: LazyLock<Mutex<HashMap<String, Arc<[u8]>>>> = LazyLock::new(Mutex::default);
+
 /// One file, with its type and for how long it may be kept.
-#[derive(Responder)]
 struct Asset {
-    body: Vec<u8>,
+    body: Arc<[u8]>,
+    packed: bool,
     kind: ContentType,
-    cache: Header<'static>,
+    cache: &'static str,
+}
+
+impl<'r> Responder<'r, 'static> for Asset {
+    fn respond_to(self, _request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = Response::build();
+        response.header(self.kind).raw_header("Cache-Control", self.cache);
+        if self.packed {
+            response.raw_header("Content-Encoding", "gzip");
+        }
+        response.sized_body(self.body.len(), Cursor::new(self.body)).ok()
+    }
 }
 
 /// The hash in the address must be the file's own, so that an old address never shows a new file.
 #[get("/assets/<hash>/<path..>")]
-fn file(_rule: Embedded, hash: &str, path: PathBuf) -> Result<Asset, Status> {
+fn file(rule: Embedded, hash: &str, path: PathBuf) -> Result<Asset, Status> {
     let name = path.to_str().ok_or(Status::NotFound)?;
     let wanted = format!("/assets/{hash}/{name}");
     if ADDRESSES.get(name).is_none_or(|address| *address != wanted) {
         return Err(Status::NotFound);
     }
-    asset(name, "public, max-age=31536000, immutable")
+    asset(name, rule.gzip, "public, max-age=31536000, immutable")
 }
 
 #[get("/favicon.ico")]
-fn favicon(_rule: Embedded) -> Result<Asset, Status> {
-    asset("favicon.svg", "public, max-age=86400")
+fn favicon(rule: Embedded) -> Result<Asset, Status> {
+    asset("favicon.svg", rule.gzip, "public, max-age=86400")
 }
 
-fn asset(name: &str, cache: &'static str) -> Result<Asset, Status> {
+fn asset(name: &str, gzip: bool, cache: &'static str) -> Result<Asset, Status> {
     let found = Files::get(name).ok_or(Status::NotFound)?;
     let extension = name.rsplit('.').next().unwrap_or_default();
     let kind = ContentType::from_extension(extension).unwrap_or(ContentType::Binary);
-    Ok(Asset { body: found.data.into_owned(), kind, cache: Header::new("Cache-Control", cache) })
+    let body = if gzip { packed(name, &found.data) } else { Arc::from(found.data.as_ref()) };
+    Ok(Asset { body, packed: gzip, kind, cache })
+}
+
+fn packed(name: &str, plain: &[u8]) -> Arc<[u8]> {
+    let mut known = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let make = || Arc::from(compress::gzip(plain, Compression::best()));
+    known.entry(name.to_owned()).or_insert_with(make).clone()
 }
 
 #[cfg(test)]

@@ -36,6 +36,11 @@ impl Field {
         self
     }
 
+    /// Where help about this field is, when there is some.
+    pub fn help(&self) -> Option<String> {
+        super::help::of_field(self.name)
+    }
+
     /// Whether a check box of this name is ticked, or a radio button of this value is chosen.
     pub fn is(&self, value: &str) -> bool {
         self.value == value

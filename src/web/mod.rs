@@ -5,6 +5,7 @@
 
 pub mod assets;
 mod automatic_approval;
+mod compress;
 mod content_store;
 pub mod cookies;
 pub mod csrf;
@@ -13,6 +14,7 @@ pub mod form;
 mod groups;
 pub mod guards;
 mod headers;
+pub mod help;
 mod home;
 mod instances;
 mod jobs;
@@ -67,6 +69,7 @@ pub fn routes() -> Vec<Route> {
         content_store::routes(),
         csrf::routes(),
         groups::routes(),
+        help::routes(),
         home::routes(),
         instances::routes(),
         jobs::routes(),
@@ -93,6 +96,7 @@ pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
         .manage(Console { secure: parts.secure })
         .attach(csrf::Shield::default())
         .attach(headers::Headers)
+        .attach(compress::Compress)
         .register("/", error::catchers())
         .mount("/", routes())
 }

@@ -1,6 +1,6 @@
 //! The frame around every page: who is signed in, the navigation, the colours, the anti-forgery token.
 
-use super::{Console, cookies, csrf};
+use super::{Console, cookies, csrf, help};
 use crate::accounts::{self, Account, Pool, Role, Session, audit};
 use rocket::Request;
 use std::net::IpAddr;
@@ -103,6 +103,8 @@ pub struct Shell {
     /// Value of the hidden field `csrf`, which must be the first of each form; empty when signed out.
     pub csrf: String,
     pub theme: Theme,
+    /// The help page that fits this page.
+    pub help: &'static str,
     /// This page's path, for coming back after a change of colours.
     pub path: String,
     /// Passwords travel readable: no TLS, and the browser is not on this machine.
@@ -128,6 +130,7 @@ impl Shell {
             csrf: session.map(|session| csrf::token(&session.csrf_secret)).unwrap_or_default(),
             account: session.map(|session| session.account.clone()),
             theme: cookies::only(request, cookies::THEME).map_or(Theme::System, |text| Theme::of(&text)),
+            help: help::for_page(&path),
             path,
             insecure: !secure && peer.is_some_and(|ip| !ip.to_canonical().is_loopback()),
             peer: peer.map(|ip| ip.to_string()).unwrap_or_default(),

@@ -41,6 +41,9 @@ const PAGES: &[(&str, &str, &[Step])] = &[
     ("/content-store", "content-store", &[]),
     ("/jobs", "jobs", &[]),
     ("/instances", "instances", &[]),
+    ("/help", "help", &[]),
+    ("/help/schedule", "help-schedule", &[]),
+    ("/help/synchronizing", "help-synchronizing", &[]),
     ("/no-such-page", "error", &[]),
 ];
 

@@ -25,6 +25,8 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("POST", "/setup", "/setup", Least::Anyone),
     ("POST", "/theme", "/theme", Least::Anyone),
     ("GET", "/", "/", Least::Role(Role::Reporter)),
+    ("GET", "/help", "/help", Least::Role(Role::Reporter)),
+    ("GET", "/help/<topic>", "/help/schedule", Least::Role(Role::Reporter)),
     ("GET", "/options", "/options", Least::Role(Role::Reporter)),
     ("GET", "/updates?<done>&<query..>", "/updates", Least::Role(Role::Reporter)),
     (
