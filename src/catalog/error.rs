@@ -9,6 +9,9 @@ pub enum CatalogError {
     /// A set-based import statement failed.
     #[error("revisions could not be stored")]
     Bulk(#[from] tokio_postgres::Error),
+    /// The right to write has passed to another process.
+    #[error("another process has taken over")]
+    NotOurs,
     /// The publication that was named does not exist.
     #[error("publication {id} does not exist")]
     NoSuchPublication {

@@ -50,6 +50,37 @@ pub async fn store(
     publication: PublicationId,
     batch: &[ImportRevision],
 ) -> Result<Stored, CatalogError> {
+    store_when(client, publication, batch, None).await
+}
+
+/// A statement that must find a row in the importing transaction, and keeps it locked until the commit:
+/// the proof that this process may still write.
+#[derive(Debug, Clone, Copy)]
+pub struct Guard {
+    /// Takes both numbers.
+    pub sql: &'static str,
+    pub numbers: [i64; 2],
+}
+
+/// The same as [`store`] for a writer whose right may have passed to another.
+///
+/// # Errors
+/// [`CatalogError::NotOurs`] when it has; nothing is stored then. Otherwise as [`store`].
+pub async fn store_guarded(
+    client: &mut Client,
+    publication: PublicationId,
+    batch: &[ImportRevision],
+    guard: Guard,
+) -> Result<Stored, CatalogError> {
+    store_when(client, publication, batch, Some(guard)).await
+}
+
+async fn store_when(
+    client: &mut Client,
+    publication: PublicationId,
+    batch: &[ImportRevision],
+    guard: Option<Guard>,
+) -> Result<Stored, CatalogError> {
     let mut result = Stored::default();
     let mut wanted = Vec::with_capacity(batch.len());
     let mut seen = HashSet::with_capacity(batch.len());
@@ -68,6 +99,11 @@ pub async fn store(
         return Ok(result);
     }
     let tx = client.transaction().await?;
+    if let Some(Guard { sql, numbers: [first, second] }) = guard
+        && tx.query_opt(sql, &[&first, &second]).await?.is_none()
+    {
+        return Err(CatalogError::NotOurs);
+    }
     let rows = update_rows(&tx, &wanted).await?;
     let wanted = refuse_other_kinds(&tx, &rows, wanted, &mut result).await?;
     let inserted = insert_revisions(&tx, publication, &rows, &wanted).await?;
@@ -116,6 +152,29 @@ pub async fn missing(client: &Client, listed: &[RevisionKey]) -> Result<Vec<Revi
         absent.extend(usize::try_from(place - 1).ok().and_then(|index| distinct.get(index)).copied());
     }
     Ok(absent)
+}
+
+/// Those of `wanted`, at most `limit`, of whose update a higher revision is stored.
+///
+/// # Errors
+/// [`CatalogError::Bulk`] when the database fails.
+pub async fn outdated(
+    client: &Client,
+    wanted: &[RevisionKey],
+    limit: i64,
+) -> Result<Vec<RevisionKey>, CatalogError> {
+    let ids: Vec<Uuid> = wanted.iter().map(|key| key.update_id).collect();
+    let numbers: Vec<i32> = wanted.iter().map(|key| key.revision).collect();
+    let rows = client
+        .query(
+            "SELECT w.update_id, w.number FROM unnest($1::uuid[], $2::int4[]) w (update_id, number)
+             JOIN update_ids i ON i.update_id = w.update_id
+             WHERE EXISTS (SELECT FROM revisions r WHERE r.update_row = i.id AND r.revision_number > w.number)
+             LIMIT $3",
+            &[&ids, &numbers, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(RevisionKey { update_id: row.try_get(0)?, revision: row.try_get(1)? })).collect()
 }
 
 impl Stored {

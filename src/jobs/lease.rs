@@ -63,6 +63,13 @@ impl Lease {
         row.map(|_| ()).ok_or(QueueError::LeaseLost { job_id: self.job_id })
     }
 
+    /// The same proof for transactions outside of Diesel: a statement that finds a row while the job is ours, and
+    /// its two parameters.
+    pub fn proof(&self) -> (&'static str, [i64; 2]) {
+        let sql = "SELECT id FROM jobs WHERE id = $1 AND fence = $2 AND state = 'running' FOR SHARE";
+        (sql, [self.job_id, self.fence])
+    }
+
     /// Gives the job other arguments, in the caller's transaction; who takes it over sees these.
     ///
     /// # Errors

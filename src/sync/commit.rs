@@ -3,6 +3,7 @@
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::fetch::Owed;
+use super::import::once_more;
 use super::progress::Figures;
 use super::runs::{self, RunState};
 use super::sources::{CategoryPart, UpdatePart};
@@ -36,13 +37,19 @@ pub(super) async fn categories(
     commit: &Commit<'_>,
     part: &CategoryPart,
 ) -> Result<PublishCounts, SyncError> {
-    conn.transaction(async |conn| {
-        let counts = base(conn, commit, Scope::Configuration).await?;
-        sources::save_anchors(conn, commit.source_id, Some(part), None).await?;
-        runs::add_counts(conn, commit.run_id, &counts).await?;
-        Ok(counts)
-    })
-    .await
+    let mut attempt = 1;
+    loop {
+        let done = conn.transaction(async |conn| {
+            let counts = base(conn, commit, Scope::Configuration).await?;
+            sources::save_anchors(conn, commit.source_id, Some(part), None).await?;
+            runs::add_counts(conn, commit.run_id, &counts).await?;
+            Ok(counts)
+        });
+        let done = done.await;
+        if let Some(result) = once_more(done, &mut attempt).await {
+            return result;
+        }
+    }
 }
 
 /// Makes the updates visible and ends the run. `waiting` are the categories' anchors when nothing came for them.
@@ -53,22 +60,28 @@ pub(super) async fn updates(
     part: &UpdatePart,
     ending: &Ending<'_>,
 ) -> Result<PublishCounts, SyncError> {
-    conn.transaction(async |conn| {
-        let counts = base(conn, commit, Scope::Everything).await?;
-        if let Some(approvals) = &part.approvals {
-            mirror::apply(conn, &approvals.answer, approvals.first).await?;
-            if approvals.first {
-                sources::forget_other_approvals(conn, commit.source_id).await?;
+    let mut attempt = 1;
+    loop {
+        let done = conn.transaction(async |conn| {
+            let counts = base(conn, commit, Scope::Everything).await?;
+            if let Some(approvals) = &part.approvals {
+                mirror::apply(conn, &approvals.answer, approvals.first).await?;
+                if approvals.first {
+                    sources::forget_other_approvals(conn, commit.source_id).await?;
+                }
             }
+            if commit.publication.is_some() || part.approvals.is_some() {
+                files::want(conn, Some(commit.run_id)).await?;
+            }
+            sources::save_anchors(conn, commit.source_id, waiting, Some(part)).await?;
+            runs::finish(conn, commit.run_id, ending.state, ending.figures, &counts, None).await?;
+            Ok(counts)
+        });
+        let done = done.await;
+        if let Some(result) = once_more(done, &mut attempt).await {
+            return result;
         }
-        if commit.publication.is_some() || part.approvals.is_some() {
-            files::want(conn, Some(commit.run_id)).await?;
-        }
-        sources::save_anchors(conn, commit.source_id, waiting, Some(part)).await?;
-        runs::finish(conn, commit.run_id, ending.state, ending.figures, &counts, None).await?;
-        Ok(counts)
-    })
-    .await
+    }
 }
 
 async fn base(

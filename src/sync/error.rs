@@ -43,6 +43,17 @@ pub enum SyncError {
     Panicked { incident: uuid::Uuid },
 }
 
+/// Kinds of database trouble that a person, or a repetition, can do something about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// The volume of the database is full.
+    DiskFull,
+    /// Other transactions were in the way; the same again may succeed.
+    Conflict,
+    /// The connection is gone, or there was none.
+    Away,
+}
+
 /// The story of a failure as it is kept with its run and shown to people and programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -66,6 +77,8 @@ impl SyncError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Upstream(error) => error.code(),
+            _ if self.trouble() == Some(Trouble::Conflict) => "LocalDbTooBusy",
+            _ if self.trouble() == Some(Trouble::Away) => "LocalDbConnectFail",
             Self::Pool(_) | Self::Import(_) => "LocalDbConnectFail",
             Self::Catalog(_) | Self::Query(_) | Self::Queue(_) | Self::Settings(_) => "LocalDbOtherError",
             Self::Approval(_) => "ApprovalError",
@@ -95,7 +108,27 @@ impl SyncError {
                 "Nothing needs to be done; the synchronization goes on by itself."
             }
             Self::Panicked { .. } => "Look at the log of this server under that number.",
-            _ => "Check that the database runs and that its disk is not full, then synchronize again.",
+            _ => match self.trouble() {
+                Some(Trouble::DiskFull) => "Make room on the disk of the database, then synchronize again.",
+                Some(Trouble::Conflict) => "Synchronize again when less is going on in the database.",
+                _ => "Check that the database runs, then synchronize again.",
+            },
+        }
+    }
+
+    /// May the same transaction succeed when it is begun again?
+    pub(super) fn is_conflict(&self) -> bool {
+        self.trouble() == Some(Trouble::Conflict)
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Pool(_) | Self::Import(_) => Some(Trouble::Away),
+            Self::Catalog(CatalogError::Bulk(error)) => trouble_of_import(error),
+            Self::Catalog(CatalogError::Query(error))
+            | Self::Query(error)
+            | Self::Queue(QueueError::Query(error)) => trouble_of_query(error),
+            _ => None,
         }
     }
 
@@ -107,7 +140,13 @@ impl SyncError {
         };
         RunError {
             code: self.code().to_owned(),
-            message: sentence(&self.to_string()),
+            message: match self.trouble() {
+                Some(Trouble::DiskFull) => "The disk of the database is full.".to_owned(),
+                Some(Trouble::Conflict) => {
+                    "The database was too busy: other work was in the way at every attempt.".to_owned()
+                }
+                _ => sentence(&self.to_string()),
+            },
             hop,
             advice: self.advice().to_owned(),
             kept: match stored {
@@ -117,6 +156,36 @@ impl SyncError {
             },
             next: "The next synchronization goes on from there and asks only for what is missing.".to_owned(),
         }
+    }
+}
+
+fn trouble_of_import(error: &tokio_postgres::Error) -> Option<Trouble> {
+    use tokio_postgres::error::SqlState;
+    if error.is_closed() {
+        return Some(Trouble::Away);
+    }
+    match error.code()? {
+        code if *code == SqlState::DISK_FULL => Some(Trouble::DiskFull),
+        code if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) => {
+            Some(Trouble::Conflict)
+        }
+        code if [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(code) => Some(Trouble::Away),
+        _ => None,
+    }
+}
+
+/// Diesel keeps no error codes, so what it has no kind for is known by PostgreSQL's words.
+fn trouble_of_query(error: &diesel::result::Error) -> Option<Trouble> {
+    use diesel::result::{DatabaseErrorKind as Kind, Error};
+    let Error::DatabaseError(kind, told) = error else { return None };
+    let says = |words: &str| told.message().contains(words);
+    match kind {
+        Kind::SerializationFailure => Some(Trouble::Conflict),
+        Kind::ClosedConnection => Some(Trouble::Away),
+        _ if says("deadlock detected") => Some(Trouble::Conflict),
+        _ if says("No space left on device") || says("disk full") => Some(Trouble::DiskFull),
+        _ if says("connection closed") || says("terminating connection") => Some(Trouble::Away),
+        _ => None,
     }
 }
 

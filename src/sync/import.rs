@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 use super::SyncError;
 use super::progress::Progress;
 use crate::catalog::CatalogError;
-use crate::catalog::import::{Refused, store};
+use crate::catalog::import::{Guard, Refused, Stored, store_guarded};
 use crate::catalog::publish::PublicationId;
 use crate::catalog::revision::ImportRevision;
+use crate::jobs::Lease;
 
 /// Revisions stored in one transaction.
 const BATCH_MAX: usize = 500;
@@ -22,6 +23,7 @@ const ATTEMPTS_MAX: u32 = 4;
 pub(super) async fn import(
     client: &mut tokio_postgres::Client,
     publication: PublicationId,
+    lease: &Lease,
     mut incoming: mpsc::Receiver<ImportRevision>,
     progress: &Progress,
 ) -> Result<Vec<Refused>, SyncError> {
@@ -37,7 +39,7 @@ pub(super) async fn import(
         }
         let full = batch.len() >= BATCH_MAX || bytes >= BATCH_MAX_BYTES;
         if !batch.is_empty() && (full || ended || incoming.is_empty()) {
-            let stored = store_patiently(client, publication, &batch).await?;
+            let stored = store_patiently(client, publication, lease, &batch).await?;
             progress.change(|figures| {
                 figures.done += batch.len() as i64;
                 figures.revisions += stored.stored as i64;
@@ -57,25 +59,35 @@ pub(super) async fn import(
 async fn store_patiently(
     client: &mut tokio_postgres::Client,
     publication: PublicationId,
+    lease: &Lease,
     batch: &[ImportRevision],
-) -> Result<crate::catalog::import::Stored, SyncError> {
+) -> Result<Stored, SyncError> {
     let mut attempt = 1;
+    let (sql, numbers) = lease.proof();
+    let guard = Guard { sql, numbers };
     loop {
-        match store(client, publication, batch).await {
-            Ok(stored) => return Ok(stored),
-            Err(CatalogError::Bulk(error)) if attempt < ATTEMPTS_MAX && is_conflict(&error) => {
-                tracing::info!(attempt, %error, "an import met another transaction, trying again");
-                tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-                attempt += 1;
-            }
-            Err(error) => return Err(error.into()),
+        let stored = match store_guarded(client, publication, batch, guard).await {
+            Err(CatalogError::NotOurs) => Err(SyncError::LeaseLost),
+            other => other.map_err(SyncError::from),
+        };
+        if let Some(result) = once_more(stored, &mut attempt).await {
+            return result;
         }
     }
 }
 
-fn is_conflict(error: &tokio_postgres::Error) -> bool {
-    use tokio_postgres::error::SqlState;
-    error.code().is_some_and(|code| {
-        *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
-    })
+/// `None` after a wait when the whole transaction should be begun again, because it met another one.
+pub(super) async fn once_more<T>(
+    result: Result<T, SyncError>,
+    attempt: &mut u32,
+) -> Option<Result<T, SyncError>> {
+    match result {
+        Err(error) if error.is_conflict() && *attempt < ATTEMPTS_MAX => {
+            tracing::info!(attempt, %error, "a transaction met another one, trying again");
+            tokio::time::sleep(Duration::from_millis(50 << *attempt)).await;
+            *attempt += 1;
+            None
+        }
+        other => Some(other),
+    }
 }

@@ -23,6 +23,9 @@ use crate::jobs::{Job, JobError, Lease};
 /// Runs that may follow one another because each was interrupted; more would be a loop.
 const CONTINUED_MAX: i64 = 25;
 
+/// How often one attempt of the job tries to begin its run when the database fails, a second and more apart.
+const BEGIN_ATTEMPTS_MAX: u64 = 3;
+
 /// One synchronization. Repeating it is safe: a run that had begun is closed as interrupted and a new one goes on.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Synchronize {
@@ -34,14 +37,22 @@ impl Job for Synchronize {
     type Context = SyncContext;
 
     async fn run(self, context: Arc<SyncContext>, lease: Lease) -> Result<(), JobError> {
-        let begun = async {
-            let mut conn = context.pool.get().await?;
-            begin(&mut conn, self.run_id, &lease).await
-        };
-        match begun.await {
-            Ok(Some(run_id)) => carry_out(&context, run_id, &lease).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(JobError::Failed(error.to_string())),
+        let mut attempt = 1;
+        loop {
+            let begun = async {
+                let mut conn = context.pool.get().await?;
+                begin(&mut conn, self.run_id, &lease).await
+            };
+            match begun.await {
+                Ok(Some(run_id)) => return carry_out(&context, run_id, &lease).await,
+                Ok(None) => return Ok(()),
+                Err(error) if attempt == BEGIN_ATTEMPTS_MAX => {
+                    return Err(JobError::Later(error.to_string()));
+                }
+                Err(error) => tracing::warn!(run.id = self.run_id, %error, "a run could not be begun"),
+            }
+            tokio::time::sleep(Duration::from_secs(attempt)).await;
+            attempt += 1;
         }
     }
 }
@@ -139,10 +150,10 @@ async fn carry_out(context: &SyncContext, run_id: i64, lease: &Lease) -> Result<
     let progress = Arc::new(Progress::new(run_id));
     let watch_end = CancellationToken::new();
     let outcome = {
-        let work = AssertUnwindSafe(run::execute(context, run_id, lease, &progress)).catch_unwind();
+        let work = contained(run_id, run::execute(context, run_id, lease, &progress));
         let watch = progress.keep_written(&context.pool, watch_end.clone());
         tokio::select! {
-            result = work => result.unwrap_or_else(|_| Err(panicked(run_id))),
+            result = work => result,
             () = watch => Err(SyncError::Canceled),
             () = progress.stop.cancelled() => Err(SyncError::Canceled),
             () = lease.lost().cancelled() => Err(SyncError::LeaseLost),
@@ -162,10 +173,13 @@ async fn carry_out(context: &SyncContext, run_id: i64, lease: &Lease) -> Result<
     }
 }
 
-fn panicked(run_id: i64) -> SyncError {
-    let incident = Uuid::new_v4();
-    tracing::error!(run.id = run_id, %incident, "a synchronization panicked");
-    SyncError::Panicked { incident }
+/// Turns a panic in `work` into a failure with a number to quote.
+async fn contained(run_id: i64, work: impl Future<Output = Result<(), SyncError>>) -> Result<(), SyncError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        let incident = Uuid::new_v4();
+        tracing::error!(run.id = run_id, %incident, "a synchronization panicked");
+        Err(SyncError::Panicked { incident })
+    })
 }
 
 /// Writes the end of a run that did not succeed; tries for a while when the database is away.
@@ -192,5 +206,19 @@ async fn end(context: &SyncContext, run_id: i64, progress: &Progress, error: &Sy
             Err(error) => tracing::warn!(run.id = run_id, %error, "the end of a run could not be written"),
         }
         tokio::time::sleep(Duration::from_secs(attempt.min(5))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn r011_a_panic_becomes_a_failure_with_a_number() {
+        let error = contained(1, async { panic!("a fault inside") }).await.unwrap_err();
+        let SyncError::Panicked { incident } = &error else { panic!("{error:?}") };
+        let story = error.story(5);
+        assert!(story.message.contains(&incident.to_string()) && story.kept.contains('5'));
+        assert!(!story.message.contains("a fault inside"));
     }
 }

@@ -16,6 +16,7 @@ mod job;
 mod listing;
 pub mod offer;
 pub mod once;
+pub mod owed;
 pub mod plan;
 mod progress;
 pub mod retention;

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::Pool;
 
-/// Between two writes, and between two looks at whether to stop.
-const INTERVAL: Duration = Duration::from_millis(700);
+/// Between two looks at whether to stop. Each may write twice: the figures, and the lines of the log.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Lines kept of one run.
 const LOG_LINES_MAX: usize = 5_000;
 /// Notices kept of one run.

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::runs::RunState;
 use super::sources::{self, ApprovalPart, CategoryPart, SourceRow, UpdatePart};
 use super::{SyncError, facts, selection};
-use crate::catalog::import::missing;
+use crate::catalog::import::{missing, outdated};
 use crate::catalog::publish::{self, PublicationId};
 use crate::jobs::Lease;
 use crate::protocol::ids::{RevisionKey, SyncAnchor};
@@ -25,6 +25,8 @@ use crate::upstream::{Identity, UpstreamClient};
 
 /// Owed revisions that one run asks for again.
 const OWED_MAX: i64 = 20_000;
+/// Lines about revisions that are older than what is stored.
+const OUTDATED_LINES_MAX: i64 = 100;
 /// Revisions on their way from the workers to the importer.
 const IN_TRANSIT_MAX: usize = 400;
 
@@ -186,11 +188,17 @@ impl Run<'_> {
         if wanted.is_empty() {
             return Ok(Fetched::default());
         }
+        for key in outdated(&database, &wanted, OUTDATED_LINES_MAX).await? {
+            self.progress.log(
+                "warning",
+                format!("{key} is listed, but a newer revision is stored and stays current."),
+            );
+        }
         let mut conn = self.context.pool.get().await?;
         let publication = publish::open(&mut conn, Some(self.run_id)).await?;
         drop(conn);
         let (sender, receiver) = mpsc::channel(IN_TRANSIT_MAX);
-        let importing = import(&mut database, publication, receiver, self.progress);
+        let importing = import(&mut database, publication, self.lease, receiver, self.progress);
         let fetching = fetch(self.client.clone(), wanted, batch_size, sender, self.progress.clone());
         let (imported, fetched) = tokio::join!(importing, fetching);
         // When the importer failed, the workers only noticed that it is gone: its error is the one that counts.

@@ -168,6 +168,7 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/synchronizations?<before>", "/synchronizations", Least::Role(Role::Reporter)),
     ("GET", "/synchronizations/<id>?<joined>", "/synchronizations/1", Least::Role(Role::Reporter)),
     ("GET", "/synchronizations/<id>/progress", "/synchronizations/1/progress", Least::Role(Role::Reporter)),
+    ("GET", "/synchronizations/<id>/report", "/synchronizations/1/report", Least::Role(Role::Reporter)),
     ("GET", "/synchronizations/<id>/events", "/synchronizations/9999/events", Least::Role(Role::Reporter)),
     ("POST", "/synchronizations", "/synchronizations", Least::Role(Role::Operator)),
     ("POST", "/synchronizations/<id>/stop", "/synchronizations/1/stop", Least::Role(Role::Operator)),

@@ -1,153 +1,17 @@
 //! Synchronizing from a scripted update server, end to end: wire, database, job.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use weir::jobs::{Instance, Worker};
 use weir::protocol::ids::RevisionKey;
 use weir::protocol::soap::Method;
-use weir::secret::SecretKey;
-use weir::settings::{self, Actor, CategoryKind, Selected, SourceKind};
-use weir::sync::runs::{self, Run, RunState, Trigger};
-use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
-use weir::upstream::{RetryPolicy, TransportLimits};
+use weir::settings;
+use weir::sync::runs::{self, RunState};
 
-use crate::support::TestDatabase;
-use crate::support::documents::{self, Doc, FAMILY, OTHER_PRODUCT, PRODUCT, SECURITY};
-use crate::support::upstream::{Call, Trouble, Upstream};
-
-/// A database with a worker, pointed at a scripted upstream server.
-struct Bench {
-    db: TestDatabase,
-    upstream: Upstream,
-    end: CancellationToken,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.end.cancel();
-    }
-}
-
-impl Bench {
-    async fn start() -> Self {
-        let db = TestDatabase::create().await;
-        let upstream = Upstream::start().await;
-        let bench = Self { db, upstream, end: CancellationToken::new() };
-        bench.choose(&[(PRODUCT, false)]).await;
-        bench.work().await;
-        bench
-    }
-
-    /// A worker as a server process has one.
-    async fn work(&self) {
-        let quick = RetryPolicy { first_wait: Duration::from_millis(5), ..RetryPolicy::default() };
-        let limits = TransportLimits {
-            headers: Duration::from_secs(3),
-            idle: Duration::from_secs(3),
-            ..TransportLimits::default()
-        };
-        let context = SyncContext {
-            pool: self.db.pool().clone(),
-            database: self.db.url().clone(),
-            secret: SecretKey::generate().unwrap(),
-            microsoft: MicrosoftUpdate { url: "https://127.0.0.1:1/".parse().unwrap(), ca: None },
-            host_name: "bench".to_owned(),
-            content: ContentPlace::default(),
-            limits,
-            retry: RetryPolicy { attempts_max: 2, ..quick },
-        };
-        let instance = Instance::register(self.db.url().clone(), "bench", "worker").await.unwrap();
-        let worker = Worker::new(self.db.pool().clone(), Arc::new(instance));
-        tokio::spawn(worker.with::<Synchronize>(Arc::new(context)).run(self.end.clone()));
-    }
-
-    /// Saves the upstream server as source, these products (and all below?), and one classification.
-    async fn choose(&self, products: &[(Uuid, bool)]) {
-        let mut conn = self.db.conn().await;
-        let mut options = settings::load(&mut conn).await.unwrap();
-        options.source.kind = SourceKind::Upstream;
-        options.source.server = "127.0.0.1".to_owned();
-        options.source.port = self.upstream.port();
-        options.source.ssl = false;
-        let product = |&(category_id, with_descendants): &(Uuid, bool)| Selected {
-            category_id,
-            kind: CategoryKind::Product,
-            with_descendants,
-        };
-        options.selections = products.iter().map(product).collect();
-        options.selections.push(Selected {
-            category_id: SECURITY,
-            kind: CategoryKind::Classification,
-            with_descendants: false,
-        });
-        options.selections.sort();
-        let actor = Actor {
-            name: "test".to_owned(),
-            account_id: None,
-            peer: String::new(),
-            request_id: String::new(),
-        };
-        let version = options.version;
-        settings::save(&mut conn, version, &options, &actor).await.unwrap();
-    }
-
-    async fn request(&self) -> runs::Requested {
-        runs::request(&mut *self.db.conn().await, Trigger::Manual, "test").await.unwrap()
-    }
-
-    async fn ended(&self, run_id: i64) -> Run {
-        for _ in 0..600 {
-            let run = runs::get(&mut *self.db.conn().await, run_id).await.unwrap().unwrap();
-            if !run.state().is_active() {
-                return run;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("run {run_id} did not end");
-    }
-
-    async fn synchronize(&self) -> Run {
-        let requested = self.request().await;
-        self.ended(requested.run_id).await
-    }
-
-    /// Runs once and wants success.
-    async fn succeed(&self) -> Run {
-        let run = self.synchronize().await;
-        assert_eq!(run.state(), RunState::Succeeded, "{:?} {:?}", run.error(), run.notices());
-        run
-    }
-
-    /// Every visible revision.
-    async fn stored(&self) -> BTreeSet<RevisionKey> {
-        let rows = self.db.client().await;
-        let rows = rows
-            .query(
-                "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
-                 WHERE r.published",
-                &[],
-            )
-            .await
-            .unwrap();
-        rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
-    }
-}
-
-fn asked(calls: &[Call]) -> BTreeMap<RevisionKey, usize> {
-    let mut counts = BTreeMap::new();
-    for key in calls.iter().flat_map(|call| &call.ids) {
-        *counts.entry(*key).or_default() += 1;
-    }
-    counts
-}
-
-fn counts(run: &Run) -> (i64, i64, i64) {
-    (run.new, run.revised, run.expired)
-}
+use crate::support::bench::{Bench, asked, counts};
+use crate::support::documents::{self, Doc, FAMILY, OTHER_PRODUCT, PRODUCT};
+use crate::support::upstream::Trouble;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_run_brings_exactly_what_changed_and_the_third_nothing() {
@@ -243,7 +107,12 @@ async fn each_trouble_gives_a_message_and_the_next_run_works() {
     let troubles = [
         (Method::GetAuthConfig, Trouble::Html(200, "Router setup"), "HTTP", "Router setup"),
         (Method::GetAuthConfig, Trouble::Html(404, "Not here"), "HTTP", "404"),
-        (Method::GetAuthConfig, Trouble::Redirect("http://elsewhere.example/"), "HTTP", "elsewhere.example"),
+        (
+            Method::GetAuthConfig,
+            Trouble::Redirect(302, "http://elsewhere.example/"),
+            "HTTP",
+            "elsewhere.example",
+        ),
         (Method::GetCookie, Trouble::Fault("IncompatibleProtocolVersion"), "SOAP", "1.20"),
         (Method::GetConfigData, Trouble::Fault("InvalidCookie"), "cookie", "rejecting the cookie"),
         (Method::GetConfigData, Trouble::Fault("InvalidParameters"), "SOAP", "InvalidParameters"),

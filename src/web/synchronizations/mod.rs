@@ -3,6 +3,7 @@
 mod events;
 mod list;
 mod one;
+mod report;
 mod start;
 mod status;
 mod view;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
         list::show_runs,
         one::show_run,
         one::show_progress,
+        report::download_report,
         events::stream_events,
         start::start_run,
         start::stop_run

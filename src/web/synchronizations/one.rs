@@ -7,10 +7,13 @@ use diesel_async::AsyncPgConnection;
 use rocket::get;
 
 use super::{RunView, options};
+use crate::sync::owed::{self, OwedRevision};
 use crate::sync::runs;
 use crate::web::moment::Moment;
 use crate::web::{Db, PageError, Reply, Reporter, Shell};
 
+/// Revisions named that are owed.
+const OWED_MAX: i64 = 100;
 /// Log lines shown.
 const LOG_MAX: i64 = 500;
 
@@ -26,6 +29,7 @@ pub struct Line {
 struct RunPage {
     shell: Shell,
     run: RunView,
+    owed: Vec<OwedRevision>,
     log: Vec<Line>,
     /// Set when the person asked for a run and this one was at work already.
     joined: bool,
@@ -38,6 +42,8 @@ struct RunPage {
 #[template(path = "synchronizations/live.html")]
 pub(in crate::web) struct LiveFragment {
     pub run: RunView,
+    /// What the source owes now; only for a run that could not store something.
+    pub owed: Vec<OwedRevision>,
     pub log: Vec<Line>,
     pub can_operate: bool,
     pub csrf: String,
@@ -52,9 +58,10 @@ impl LiveFragment {
         shell: &Shell,
     ) -> Result<Option<Self>, PageError> {
         let Some(run) = runs::get(conn, run_id).await? else { return Ok(None) };
+        let owed = if run.failed > 0 { owed::of_run(conn, run_id, OWED_MAX).await? } else { Vec::new() };
         let run = RunView::new(&run, zone, Utc::now());
         let log = if run.is_active { Vec::new() } else { log(conn, run_id, zone).await? };
-        Ok(Some(Self { run, log, can_operate: shell.can_operate(), csrf: shell.csrf.clone() }))
+        Ok(Some(Self { run, owed, log, can_operate: shell.can_operate(), csrf: shell.csrf.clone() }))
     }
 }
 
@@ -77,10 +84,10 @@ pub(super) async fn show_run(
 ) -> Result<Reply, PageError> {
     let zone = options(&mut db.0).await?.schedule.time_zone;
     let live = LiveFragment::load(&mut db.0, id, zone, &reporter.shell).await?;
-    let LiveFragment { run, log, can_operate, csrf } =
+    let LiveFragment { run, owed, log, can_operate, csrf } =
         live.ok_or(PageError::NotFound { what: "synchronization" })?;
     let joined = joined == Some(true) && run.is_active;
-    Reply::ok(&RunPage { shell: reporter.shell, run, log, joined, can_operate, csrf })
+    Reply::ok(&RunPage { shell: reporter.shell, run, owed, log, joined, can_operate, csrf })
 }
 
 #[get("/synchronizations/<id>/progress")]

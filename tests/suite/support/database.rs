@@ -43,6 +43,10 @@ impl TestDatabase {
         Self { url, pool, name }
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn url(&self) -> &DatabaseUrl {
         &self.url
     }

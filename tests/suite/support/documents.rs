@@ -92,7 +92,8 @@ impl Doc {
         }
     }
 
-    fn xml(&self) -> String {
+    /// The document as text.
+    pub fn xml(&self) -> String {
         let RevisionKey { update_id, revision } = self.key;
         let Self { kind, title, category_type, .. } = self;
         let state = if self.expired { "Expired" } else { "Published" };

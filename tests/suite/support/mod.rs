@@ -3,9 +3,11 @@
 #![allow(dead_code)] // each helper is used by some tests, none by all
 
 mod app;
+pub mod bench;
 mod browser;
 mod database;
 pub mod documents;
+pub mod link;
 pub mod options;
 mod page;
 pub mod process;

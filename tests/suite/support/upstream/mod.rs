@@ -1,43 +1,25 @@
 //! A scripted update server: real HTTP, a catalogue in memory, a record of every call, and faults on demand.
 
+mod trouble;
+mod wire;
+
 use std::collections::BTreeSet;
-use std::convert::Infallible;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request as HttpRequest, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use chrono::TimeDelta;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 use weir::protocol::ids::{ConfigAnchor, RevisionKey, SyncAnchor};
 use weir::protocol::server_sync::*;
 use weir::protocol::soap::{ErrorCode, Fault as SoapFault, Message, Method, SoapVersion};
 
 use super::documents::Doc;
-
-/// What to do instead of answering properly.
-#[derive(Debug, Clone)]
-pub enum Trouble {
-    /// A SOAP fault with this code.
-    Fault(&'static str),
-    /// A page with this status.
-    Html(u16, &'static str),
-    /// The proper answer, cut after this share of its length (of 20).
-    Cut(usize),
-    /// Text under `text/xml` in place of an answer.
-    Xml(&'static str),
-    /// No answer for this long.
-    Stall(Duration),
-    /// A redirect to this address.
-    Redirect(&'static str),
-    /// The proper answer, with an empty list of documents.
-    Nothing,
-}
+pub use trouble::Trouble;
+use wire::Answer;
 
 /// One call as it was received.
 #[derive(Debug, Clone)]
@@ -60,6 +42,12 @@ struct State {
     answer_max: usize,
     dead: BTreeSet<RevisionKey>,
     delay: Duration,
+    /// Connections to be reset as soon as they are open.
+    refused: usize,
+    /// What cookies say of their end; `None`: in four hours.
+    expiration: Option<String>,
+    /// How far the clock of this server is off.
+    clock_off: TimeDelta,
 }
 
 /// The server. Ends with the test's runtime.
@@ -82,6 +70,9 @@ impl Upstream {
             answer_max: 80,
             dead: BTreeSet::new(),
             delay: Duration::ZERO,
+            refused: 0,
+            expiration: None,
+            clock_off: TimeDelta::zero(),
         };
         let address = listener.local_addr().unwrap();
         let upstream = Self { address, state: Arc::new(Mutex::new(state)) };
@@ -89,13 +80,7 @@ impl Upstream {
         tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                let server = server.clone();
-                tokio::spawn(async move {
-                    let answer = service_fn(move |request| server.clone().answer(request));
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer)
-                        .await;
-                });
+                tokio::spawn(server.clone().serve(stream));
             }
         });
         upstream
@@ -151,40 +136,50 @@ impl Upstream {
         self.state.lock().unwrap()
     }
 
-    async fn answer(self, request: HttpRequest<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
-        let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
-        let Ok(message) = Message::open(&body) else { return Ok(page(400, "not SOAP")) };
-        let Some(method) = message.method() else { return Ok(page(404, "no such operation")) };
-        let (good, delay) = self.lock().good_answer(method, message);
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+    /// The next connections are reset as soon as they are open.
+    pub fn refuse(&self, connections: usize) {
+        self.lock().refused = connections;
+    }
+
+    /// What cookies say of their end, and how far the clock is off.
+    pub fn odd_clock(&self, expiration: Option<String>, off: TimeDelta) {
+        let mut state = self.lock();
+        (state.expiration, state.clock_off) = (expiration, off);
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let refused = {
+            let mut state = self.lock();
+            let refused = state.refused > 0;
+            state.refused -= usize::from(refused);
+            refused
+        };
+        if refused || self.converse(&mut stream).await.is_err() {
+            let _ = stream.set_zero_linger(); // the close becomes a reset
         }
-        let trouble = self.lock().next_trouble(method);
-        match trouble {
-            None => Ok(good),
-            Some(Trouble::Stall(time)) => {
-                tokio::time::sleep(time).await;
-                Ok(good)
-            }
-            Some(Trouble::Fault(code)) => Ok(fault(code, "")),
-            Some(Trouble::Html(status, text)) => Ok(page(status, text)),
-            Some(Trouble::Xml(text)) => Ok(soap(200, text.as_bytes().to_vec())),
-            Some(Trouble::Redirect(to)) => {
-                let mut answer = page(302, "");
-                answer.headers_mut().insert("location", to.parse().unwrap());
-                Ok(answer)
-            }
-            Some(Trouble::Nothing) => Ok(soap(200, GetUpdateDataReply::default().to_bytes(SoapVersion::V11))),
-            Some(Trouble::Cut(share)) => {
-                let whole =
-                    good.into_body().collect().await.unwrap_or_else(|never: Infallible| match never {});
-                let whole = whole.to_bytes();
-                let mut answer = soap(200, whole[..whole.len() * share / 20].to_vec());
-                // No length: the connection's end is the answer's end, so only the content can tell.
-                answer.headers_mut().insert("connection", "close".parse().unwrap());
-                Ok(answer)
+    }
+
+    /// Answers the requests of one connection, until it is to be closed.
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S) -> io::Result<()> {
+        let mut reader = BufReader::new(stream);
+        while let Some(body) = wire::read_request(&mut reader).await? {
+            let message = Message::open(&body).ok();
+            let (good, trouble) = match message.and_then(|message| Some((message.method()?, message))) {
+                None => (Answer::page(400, "not SOAP"), None),
+                Some((method, message)) => {
+                    let (good, delay) = self.lock().good_answer(method, message);
+                    if !delay.is_zero() {
+                        tokio::time::sleep(delay).await;
+                    }
+                    let mut state = self.lock();
+                    (good.with("date", wire::date(state.clock_off)), state.next_trouble(method))
+                }
+            };
+            if !trouble::send(good, trouble, reader.get_mut()).await? {
+                break;
             }
         }
+        Ok(())
     }
 }
 
@@ -195,12 +190,12 @@ impl State {
         Some(self.troubles[place].2.clone())
     }
 
-    fn good_answer(&mut self, method: Method, message: Message<'_>) -> (Response<Full<Bytes>>, Duration) {
+    fn good_answer(&mut self, method: Method, message: Message<'_>) -> (Answer, Duration) {
         let mut call = Call { method, filter: None, ids: Vec::new() };
         let mut delay = Duration::ZERO;
         let v11 = SoapVersion::V11;
         let answer = match method {
-            Method::GetAuthConfig => soap(
+            Method::GetAuthConfig => Answer::soap(
                 200,
                 GetAuthConfigReply {
                     plug_ins: vec![AuthPlugIn {
@@ -213,20 +208,20 @@ impl State {
             Method::GetAuthorizationCookie => {
                 let cookie =
                     AuthorizationCookie { plug_in_id: "DssTargeting".to_owned(), cookie_data: vec![7; 40] };
-                soap(200, GetAuthorizationCookieReply { cookie }.to_bytes(v11))
+                Answer::soap(200, GetAuthorizationCookieReply { cookie }.to_bytes(v11))
             }
             Method::GetCookie => {
-                let expiration =
-                    weir::protocol::time::format(chrono::Utc::now() + chrono::TimeDelta::hours(4));
+                let end = chrono::Utc::now() + self.clock_off + TimeDelta::hours(4);
+                let expiration = self.expiration.clone().unwrap_or_else(|| weir::protocol::time::format(end));
                 let cookie = Cookie { expiration, encrypted_data: vec![9; 40] };
-                soap(200, GetCookieReply { cookie }.to_bytes(v11))
+                Answer::soap(200, GetCookieReply { cookie }.to_bytes(v11))
             }
-            Method::GetConfigData => soap(200, self.config().to_bytes(v11)),
+            Method::GetConfigData => Answer::soap(200, self.config().to_bytes(v11)),
             Method::GetRevisionIdList => {
                 let request = GetRevisionIdList::from_message(message).unwrap();
                 let reply = self.list(&request.filter);
                 call.filter = Some(request.filter);
-                soap(200, reply.to_bytes(v11))
+                Answer::soap(200, reply.to_bytes(v11))
             }
             Method::GetUpdateData => {
                 delay = self.delay;
@@ -290,7 +285,7 @@ impl State {
         }
     }
 
-    fn documents(&self, asked: &[RevisionKey]) -> Response<Full<Bytes>> {
+    fn documents(&self, asked: &[RevisionKey]) -> Answer {
         if asked.len() > self.batch_max.clamp(1, 100) as usize && self.batch_max > 0 {
             return fault("InvalidParameters", "updateIds");
         }
@@ -304,22 +299,11 @@ impl State {
             file_digests: Vec::new(),
         });
         let reply = GetUpdateDataReply { updates: updates.collect(), file_urls: Vec::new() };
-        soap(200, reply.to_bytes(SoapVersion::V11))
+        Answer::soap(200, reply.to_bytes(SoapVersion::V11))
     }
 }
 
-fn soap(status: u16, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let builder = Response::builder().status(status).header("content-type", "text/xml; charset=utf-8");
-    builder.body(Full::new(body.into())).unwrap()
-}
-
-fn page(status: u16, title: &str) -> Response<Full<Bytes>> {
-    let body = format!("<html><head><title>{title}</title></head><body>{title}</body></html>");
-    let builder = Response::builder().status(status).header("content-type", "text/html; charset=utf-8");
-    builder.body(Full::new(body.into())).unwrap()
-}
-
-fn fault(code: &str, message: &str) -> Response<Full<Bytes>> {
+fn fault(code: &str, message: &str) -> Answer {
     let fault = SoapFault::new(ErrorCode::parse(code), message, Uuid::from_u128(0xfa11), "");
-    soap(500, fault.to_bytes(SoapVersion::V11, "http://upstream.example/"))
+    Answer::soap(500, fault.to_bytes(SoapVersion::V11, "http://upstream.example/"))
 }

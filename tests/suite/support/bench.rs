@@ -1,0 +1,198 @@
+//! A database with a worker, pointed at a scripted upstream server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use weir::db::DatabaseUrl;
+use weir::jobs::{Instance, Worker};
+use weir::protocol::ids::RevisionKey;
+use weir::secret::SecretKey;
+use weir::settings::{self, Actor, CategoryKind, Selected, SourceKind};
+use weir::sync::runs::{self, Run, RunState, Trigger};
+use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
+use weir::upstream::{RetryPolicy, TransportLimits};
+
+use super::TestDatabase;
+use super::documents::{PRODUCT, SECURITY};
+use super::upstream::{Call, Upstream};
+
+/// What a test may want otherwise.
+pub struct Setup {
+    pub database: DatabaseUrl,
+    pub limits: TransportLimits,
+    pub retry: RetryPolicy,
+    pub microsoft: MicrosoftUpdate,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let short = Duration::from_secs(3);
+        Self {
+            database: super::server::url("postgres"),
+            limits: TransportLimits { headers: short, idle: short, ..TransportLimits::default() },
+            retry: RetryPolicy {
+                first_wait: Duration::from_millis(5),
+                attempts_max: 2,
+                ..RetryPolicy::default()
+            },
+            microsoft: MicrosoftUpdate { url: "https://127.0.0.1:1/".parse().unwrap(), ca: None },
+        }
+    }
+}
+
+/// The database, the server it synchronizes from, and the end of its workers.
+pub struct Bench {
+    pub db: TestDatabase,
+    pub upstream: Upstream,
+    end: CancellationToken,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl Bench {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A bench whose worker has other limits, or another way to the database.
+    pub async fn start_with(change: impl FnOnce(&mut Setup)) -> Self {
+        let bench = Self::idle().await;
+        let mut setup = Setup { database: bench.db.url().clone(), ..Setup::default() };
+        change(&mut setup);
+        bench.work_with(setup).await;
+        bench
+    }
+
+    /// A bench without a worker.
+    pub async fn idle() -> Self {
+        let db = TestDatabase::create().await;
+        let upstream = Upstream::start().await;
+        let bench = Self { db, upstream, end: CancellationToken::new() };
+        bench.choose(&[(PRODUCT, false)]).await;
+        bench
+    }
+
+    /// A worker as a server process has one.
+    pub async fn work(&self) {
+        self.work_with(Setup { database: self.db.url().clone(), ..Setup::default() }).await;
+    }
+
+    pub async fn work_with(&self, setup: Setup) {
+        let pool = weir::db::connect(&setup.database).await.unwrap();
+        let context = SyncContext {
+            pool: pool.clone(),
+            database: setup.database,
+            secret: SecretKey::generate().unwrap(),
+            microsoft: setup.microsoft,
+            host_name: "bench".to_owned(),
+            content: ContentPlace::default(),
+            limits: setup.limits,
+            retry: setup.retry,
+        };
+        let instance = Instance::register(self.db.url().clone(), "bench", "worker").await.unwrap();
+        let worker = Worker::new(pool, Arc::new(instance));
+        tokio::spawn(worker.with::<Synchronize>(Arc::new(context)).run(self.end.clone()));
+    }
+
+    /// Ends the worker as a normal shutdown does.
+    pub fn shut_down(&self) {
+        self.end.cancel();
+    }
+
+    /// Saves the upstream server as source, these products (and all below?), and one classification.
+    pub async fn choose(&self, products: &[(Uuid, bool)]) {
+        self.point_to(self.upstream.port(), products).await;
+    }
+
+    /// The same with the update source at another port.
+    pub async fn point_to(&self, port: u16, products: &[(Uuid, bool)]) {
+        let mut conn = self.db.conn().await;
+        let mut options = settings::load(&mut conn).await.unwrap();
+        options.source.kind = SourceKind::Upstream;
+        options.source.server = "127.0.0.1".to_owned();
+        options.source.port = port;
+        options.source.ssl = false;
+        let product = |&(category_id, with_descendants): &(Uuid, bool)| Selected {
+            category_id,
+            kind: CategoryKind::Product,
+            with_descendants,
+        };
+        options.selections = products.iter().map(product).collect();
+        options.selections.push(Selected {
+            category_id: SECURITY,
+            kind: CategoryKind::Classification,
+            with_descendants: false,
+        });
+        options.selections.sort();
+        let actor = Actor {
+            name: "test".to_owned(),
+            account_id: None,
+            peer: String::new(),
+            request_id: String::new(),
+        };
+        let version = options.version;
+        settings::save(&mut conn, version, &options, &actor).await.unwrap();
+    }
+
+    pub async fn request(&self) -> runs::Requested {
+        runs::request(&mut *self.db.conn().await, Trigger::Manual, "test").await.unwrap()
+    }
+
+    pub async fn ended(&self, run_id: i64) -> Run {
+        for _ in 0..1_200 {
+            let run = runs::get(&mut *self.db.conn().await, run_id).await.unwrap().unwrap();
+            if !run.state().is_active() {
+                return run;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("run {run_id} did not end");
+    }
+
+    pub async fn synchronize(&self) -> Run {
+        let requested = self.request().await;
+        self.ended(requested.run_id).await
+    }
+
+    /// Runs once and wants success.
+    pub async fn succeed(&self) -> Run {
+        let run = self.synchronize().await;
+        assert_eq!(run.state(), RunState::Succeeded, "{:?} {:?}", run.error(), run.notices());
+        run
+    }
+
+    /// Every visible revision.
+    pub async fn stored(&self) -> BTreeSet<RevisionKey> {
+        let rows = self.db.client().await;
+        let rows = rows
+            .query(
+                "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
+                 WHERE r.published",
+                &[],
+            )
+            .await
+            .unwrap();
+        rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
+    }
+}
+
+/// How often each document was asked for.
+pub fn asked(calls: &[Call]) -> BTreeMap<RevisionKey, usize> {
+    let mut counts = BTreeMap::new();
+    for key in calls.iter().flat_map(|call| &call.ids) {
+        *counts.entry(*key).or_default() += 1;
+    }
+    counts
+}
+
+/// New, revised and expired updates.
+pub fn counts(run: &Run) -> (i64, i64, i64) {
+    (run.new, run.revised, run.expired)
+}

@@ -1,0 +1,166 @@
+//! Runs whose database fails under them.
+
+use std::time::Duration;
+
+use weir::protocol::soap::Method;
+use weir::sync::runs::{self, RunState};
+
+use crate::support::bench::{Bench, Setup};
+use crate::support::documents::{self, PRODUCT};
+use crate::support::link::Link;
+
+/// A bench whose worker reaches the database through a link.
+async fn linked() -> (Bench, Link) {
+    let bench = Bench::idle().await;
+    let link = Link::to(&bench.db).await;
+    bench.work_with(Setup { database: link.url(), ..Setup::default() }).await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 300));
+    (bench, link)
+}
+
+/// What the engine does not decide: the queue, its heartbeat, and the brackets of transactions.
+fn is_of_the_queue(statement: &str) -> bool {
+    let text = statement.trim_start();
+    let brackets = ["BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION", "SET ", "SELECT 1", "LISTEN"];
+    text.is_empty()
+        || brackets.iter().any(|start| text.starts_with(start))
+        || text == "SELECT $1" // the pool tries a connection before it lends it
+        || ["jobs", "instances", "pg_catalog"].iter().any(|word| text.contains(word))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_with_nothing_new_takes_at_most_ten_statements_and_no_document() {
+    let (bench, link) = linked().await;
+    assert_eq!(bench.succeed().await.new, 300);
+    bench.succeed().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    link.take_statements();
+    bench.upstream.take_calls();
+    bench.succeed().await;
+    let statements: Vec<_> =
+        link.take_statements().into_iter().filter(|statement| !is_of_the_queue(statement)).collect();
+    assert!((1..=10).contains(&statements.len()), "{} statements: {statements:#?}", statements.len());
+    let calls = bench.upstream.take_calls();
+    assert!(calls.iter().all(|call| call.method != Method::GetUpdateData));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r014_a_database_that_goes_and_comes_back_needs_no_restart() {
+    let bench = Bench::start().await;
+    bench.upstream.limits(10, 10);
+    bench.upstream.delay(Duration::from_millis(100));
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 200));
+    let run_id = bench.request().await.run_id;
+    loop {
+        let run = runs::get(&mut *bench.db.conn().await, run_id).await.unwrap().unwrap();
+        if run.revisions >= 20 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bench.db.refuse_connections().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    bench.db.accept_connections().await;
+    bench.upstream.delay(Duration::ZERO);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let run = bench.ended(run_id).await;
+    if run.state() == RunState::Failed {
+        let error = run.error().unwrap();
+        assert_eq!(error.hop, "database", "{error:?}");
+        assert!(error.message.to_lowercase().contains("database"), "{error:?}");
+    }
+    bench.succeed().await;
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r015_a_batch_whose_commit_was_cut_is_wholly_there_or_wholly_not() {
+    for pass_on in [false, true] {
+        let (bench, link) = linked().await;
+        link.cut("INSERT INTO documents", 1, pass_on);
+        let run = bench.synchronize().await;
+        assert_eq!(run.state(), RunState::Failed, "{:?}", run.error());
+        assert_eq!(run.error().unwrap().hop, "database");
+        let client = bench.db.client().await;
+        let halves = "SELECT count(*) FROM revisions r LEFT JOIN documents d ON d.revision_row = r.id
+             WHERE d.revision_row IS NULL";
+        assert_eq!(client.query_one(halves, &[]).await.unwrap().get::<_, i64>(0), 0);
+        bench.succeed().await;
+        assert_eq!(bench.stored().await, bench.upstream.keys());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r016_a_connection_cut_inside_the_commit_point_leaves_no_half() {
+    let begin_and_end = "sync_runs\" SET \"state\"";
+    for (words, pass_on) in [(begin_and_end, true), (begin_and_end, false), ("UPDATE \"sources\"", false)] {
+        let (bench, link) = linked().await;
+        link.cut(words, 1, pass_on);
+        let run = bench.synchronize().await;
+        if run.state() == RunState::Failed {
+            assert_eq!(run.error().unwrap().hop, "database");
+        }
+        bench.succeed().await;
+        assert_eq!(bench.stored().await, bench.upstream.keys());
+    }
+}
+
+/// Makes the first `times` inserts into `table` fail with this code. Counts even when rolled back.
+async fn fail_inserts(bench: &Bench, table: &str, code: &str, times: u32) {
+    let words = match code {
+        "53100" => "could not extend file: No space left on device",
+        "40P01" => "deadlock detected",
+        _ => "could not serialize access",
+    };
+    let sql = format!(
+        "CREATE SEQUENCE troubles;
+         CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('troubles') <= {times} THEN
+                 RAISE EXCEPTION '{words}' USING ERRCODE = '{code}';
+             END IF; RETURN NULL; END $$;
+         CREATE TRIGGER trouble AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION trouble()"
+    );
+    bench.db.client().await.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r018_conflicts_are_repeated_a_few_times_and_then_told() {
+    for table in ["documents", "updates"] {
+        for code in ["40001", "40P01"] {
+            let bench = Bench::start().await;
+            bench.upstream.publish(documents::categories());
+            bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
+            fail_inserts(&bench, table, code, 2).await;
+            assert_eq!(bench.succeed().await.new, 30, "{table} {code}");
+            assert_eq!(bench.stored().await, bench.upstream.keys());
+        }
+        let bench = Bench::start().await;
+        bench.upstream.publish(documents::categories());
+        fail_inserts(&bench, table, "40001", 1_000).await;
+        let run = bench.synchronize().await;
+        let error = run.error().unwrap();
+        assert_eq!((run.state(), error.code.as_str()), (RunState::Failed, "LocalDbTooBusy"), "{error:?}");
+        assert!(bench.stored().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r019_a_full_disk_is_named_and_the_next_run_goes_on() {
+    for table in ["documents", "updates"] {
+        let bench = Bench::start().await;
+        bench.upstream.publish(documents::categories());
+        bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
+        fail_inserts(&bench, table, "53100", 1_000).await;
+        let run = bench.synchronize().await;
+        let error = run.error().unwrap();
+        assert!(error.message.contains("disk of the database is full"), "{error:?}");
+        assert_eq!((error.hop.as_str(), error.code.as_str()), ("database", "LocalDbOtherError"));
+        assert!(bench.stored().await.is_empty());
+        let free = format!("DROP TRIGGER trouble ON {table}");
+        bench.db.client().await.batch_execute(&free).await.unwrap();
+        assert_eq!(bench.succeed().await.new, 30);
+        assert_eq!(bench.stored().await, bench.upstream.keys());
+    }
+}

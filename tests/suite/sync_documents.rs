@@ -1,0 +1,76 @@
+//! Broken and malicious update documents, through the whole engine.
+
+use weir::sync::owed;
+use weir::sync::runs::RunState;
+
+use crate::support::bench::Bench;
+use crate::support::documents::{self, Doc, PRODUCT};
+
+/// An update with something in front of its end.
+fn with_inside(number: u128, inside: &str) -> Doc {
+    let doc = Doc::update(PRODUCT, number, 100);
+    let text = doc.xml().replace("</upd:Update>", &format!("{inside}</upd:Update>"));
+    doc.with_text(&text)
+}
+
+fn file(name: &str, digest: &str) -> String {
+    format!(
+        "<upd:Files><upd:File Digest=\"{digest}\" DigestAlgorithm=\"SHA1\" FileName=\"{name}\" Size=\"9\" \
+         Modified=\"2026-02-10T18:00:00Z\"/></upd:Files>"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r096_r099_hostile_documents_are_quarantined_and_the_others_are_stored() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 20));
+    let plain = |number| Doc::update(PRODUCT, number, 100);
+    let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;\">]>";
+    let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
+    let wide: String = (0..100_000).map(|number| format!(" a{number}=\"\"")).collect();
+    let bad = [
+        plain(50).with_text(&format!("{bomb}{}", plain(50).xml())),
+        plain(52).with_text(&format!("<!DOCTYPE x SYSTEM \"file:///etc/passwd\">{}", plain(52).xml())),
+        with_inside(54, &deep),
+        with_inside(56, &format!("<a{wide}/>")),
+        plain(58).with_text(""),
+        plain(60).with_text("\u{feff}\u{0}"),
+        plain(62).with_text(&plain(62).xml().replace("UpdateIdentity UpdateID", "UpdateIdentity Update")),
+    ];
+    bench.upstream.publish(bad.clone());
+    let run = bench.synchronize().await;
+    assert_eq!((run.state(), run.new, run.failed), (RunState::SucceededWithProblems, 20, bad.len() as i64));
+    let owed = owed::of_run(&mut *bench.db.conn().await, run.id, 100).await.unwrap();
+    assert_eq!(owed.len(), bad.len());
+    assert!(owed.iter().all(|one| one.attempts == 1 && !one.reason.is_empty()), "{owed:?}");
+    let again = bench.synchronize().await;
+    assert_eq!(again.failed, bad.len() as i64);
+    let owed = owed::of_run(&mut *bench.db.conn().await, run.id, 100).await.unwrap();
+    assert!(owed.iter().all(|one| one.attempts == 2), "{owed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r104_file_names_are_only_text() {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    let long = "n".repeat(300);
+    let names = ["../../etc/passwd", "..\\x", "C:\\x", "/x", "NUL", "x.", "a\u{202e}exe.txt", &long];
+    for (number, name) in names.into_iter().enumerate() {
+        let mut digest = [number as u8; 20];
+        digest[0] = 7;
+        let digest = {
+            use base64::Engine;
+            base64::engine::general_purpose::STANDARD.encode(digest)
+        };
+        bench.upstream.publish([with_inside(100 + 2 * number as u128, &file(name, &digest))]);
+    }
+    let run = bench.succeed().await;
+    assert_eq!(run.new, names.len() as i64);
+    let rows = bench.db.client().await.query("SELECT name FROM files", &[]).await.unwrap();
+    let mut stored: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    stored.sort();
+    let mut expected: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    expected.sort();
+    assert_eq!(stored, expected);
+}

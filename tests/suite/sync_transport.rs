@@ -1,0 +1,204 @@
+//! What can happen to the bytes between an update source and us.
+
+use std::time::{Duration, Instant};
+
+use weir::protocol::soap::Method;
+use weir::settings;
+use weir::sync::RunError;
+use weir::sync::runs::{self, RunState};
+
+use crate::support::bench::{Bench, Setup};
+use crate::support::documents::{self, PRODUCT};
+use crate::support::upstream::Trouble;
+
+async fn bench(change: impl FnOnce(&mut Setup)) -> Bench {
+    let bench = Bench::start_with(change).await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 3));
+    bench.succeed().await;
+    bench
+}
+
+/// One run under this trouble, which must fail; the next one must not.
+async fn failure(bench: &Bench, method: Method, trouble: Trouble) -> RunError {
+    bench.upstream.publish(documents::updates(PRODUCT, bench.upstream.keys().len() as u128 * 10, 2));
+    bench.upstream.trouble(method, 1_000, trouble.clone());
+    let started = Instant::now();
+    let run = bench.synchronize().await;
+    assert_eq!(run.state(), RunState::Failed, "{trouble:?}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{trouble:?} took {:?}", started.elapsed());
+    bench.upstream.no_more_trouble();
+    let error = run.error().unwrap();
+    assert_eq!(bench.succeed().await.new, 2);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+    error
+}
+
+/// One run under a trouble that comes once and passes.
+async fn survives(bench: &Bench, method: Method, trouble: Trouble) {
+    bench.upstream.publish(documents::updates(PRODUCT, bench.upstream.keys().len() as u128 * 10, 2));
+    bench.upstream.trouble(method, 1, trouble.clone());
+    let run = bench.synchronize().await;
+    assert_eq!((run.state(), run.new), (RunState::Succeeded, 2), "{trouble:?} {:?}", run.error());
+    bench.upstream.no_more_trouble();
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r054_an_answer_cut_at_every_twentieth_is_asked_for_again() {
+    let bench = bench(|_| {}).await;
+    for share in 0..20 {
+        survives(&bench, Method::GetUpdateData, Trouble::CutAnywhere(share)).await;
+    }
+    for share in [0, 7, 19] {
+        survives(&bench, Method::GetUpdateData, Trouble::Cut(share)).await;
+        survives(&bench, Method::GetRevisionIdList, Trouble::Cut(share)).await;
+    }
+    let error = failure(&bench, Method::GetUpdateData, Trouble::CutAnywhere(13)).await;
+    assert_eq!((error.hop.as_str(), error.code.as_str()), ("HTTP", "UssCommunicationError"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r055_a_wrong_length_is_refused_and_asked_for_again() {
+    let bench = bench(|_| {}).await;
+    for by in [50, -50, 1, -1] {
+        survives(&bench, Method::GetUpdateData, Trouble::Length(by)).await;
+        survives(&bench, Method::GetRevisionIdList, Trouble::Length(by)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r056_a_gzip_bomb_ends_at_the_limit() {
+    let bench = bench(|setup| {
+        setup.limits.answer_max_bytes = 4 << 20;
+        setup.limits.documents_max_bytes = 4 << 20;
+    })
+    .await;
+    for method in [Method::GetRevisionIdList, Method::GetConfigData] {
+        let error = failure(&bench, method, Trouble::GzipBomb).await;
+        assert!(error.message.contains("larger than the limit of 4194304 bytes"), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r058_headers_that_drip_end_at_their_time_limit() {
+    let bench = bench(|setup| setup.limits.headers = Duration::from_millis(700)).await;
+    let error =
+        failure(&bench, Method::GetRevisionIdList, Trouble::DripHeaders(Duration::from_millis(50))).await;
+    assert!(error.message.contains("took longer than"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r059_content_that_drips_ends_by_the_lowest_rate() {
+    let bench = bench(|setup| setup.limits.rate_window = Duration::from_secs(1)).await;
+    let error =
+        failure(&bench, Method::GetRevisionIdList, Trouble::DripBody(Duration::from_millis(20))).await;
+    assert!(error.message.contains("too slowly"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r060_content_without_an_end_ends_at_the_limit() {
+    let bench = bench(|setup| setup.limits.answer_max_bytes = 2 << 20).await;
+    let error = failure(&bench, Method::GetRevisionIdList, Trouble::Endless).await;
+    assert!(error.message.contains("larger than the limit"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r062_a_wrong_encoding_is_named() {
+    let bench = bench(|_| {}).await;
+    let spoiled: [fn(&str) -> Vec<u8>; 3] = [
+        |text| {
+            text.replace("</", "\u{1}</")
+                .into_bytes()
+                .into_iter()
+                .map(|b| if b == 1 { 0xff } else { b })
+                .collect()
+        },
+        |text| std::iter::once(0xfeff_u16).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect(),
+        |text| text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ];
+    for change in spoiled {
+        let error = failure(&bench, Method::GetRevisionIdList, Trouble::Text(change)).await;
+        assert_eq!(error.hop, "SOAP");
+        assert!(error.message.contains("GetRevisionIdList"), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r063_a_page_in_place_of_an_answer_is_named_by_its_title() {
+    let bench = bench(|_| {}).await;
+    let error = failure(&bench, Method::GetConfigData, Trouble::Html(200, "Sign in <b>here</b>")).await;
+    assert!(error.message.contains("text/html") && error.message.contains("Sign in <b>here"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r064_redirects_are_not_followed() {
+    let bench = bench(|_| {}).await;
+    for status in [301, 302, 307, 308] {
+        for to in ["http://elsewhere.example/", "/ServerSyncWebService/ServerSyncWebService.asmx"] {
+            bench.upstream.take_calls();
+            let error = failure(&bench, Method::GetRevisionIdList, Trouble::Redirect(status, to)).await;
+            assert!(error.message.contains(to) && error.message.contains("does not follow"), "{error:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r065_a_long_retry_after_can_be_stopped_and_rubbish_is_ignored() {
+    let bench = bench(|_| {}).await;
+    survives(&bench, Method::GetRevisionIdList, Trouble::RetryAfter("some day")).await;
+    survives(&bench, Method::GetRevisionIdList, Trouble::RetryAfter("Wed, 21 Oct 2015 07:28:00 GMT")).await;
+    bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::RetryAfter("86400"));
+    bench.upstream.take_calls();
+    let run_id = bench.request().await.run_id;
+    while bench.upstream.take_calls().iter().all(|call| call.method != Method::GetRevisionIdList) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(runs::stop(&mut *bench.db.conn().await, run_id, "test").await.unwrap());
+    let asked_at = Instant::now();
+    assert_eq!(bench.ended(run_id).await.state(), RunState::Canceled);
+    assert!(asked_at.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r067_a_reset_at_any_moment_is_asked_again_and_counted_once() {
+    let bench = bench(|_| {}).await;
+    for method in [Method::GetAuthConfig, Method::GetCookie, Method::GetRevisionIdList, Method::GetUpdateData]
+    {
+        survives(&bench, method, Trouble::Reset).await;
+        survives(&bench, method, Trouble::ResetInBody).await;
+    }
+    bench.upstream.refuse(1);
+    bench.upstream.publish(documents::updates(PRODUCT, 90_000, 2));
+    assert_eq!(bench.succeed().await.new, 2);
+    bench.upstream.refuse(1_000);
+    let error = bench.synchronize().await.error().unwrap();
+    assert!(["TCP", "HTTP"].contains(&error.hop.as_str()), "{error:?}");
+    bench.upstream.refuse(0);
+    bench.succeed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r069_a_name_that_is_not_there_and_an_address_that_does_not_answer_are_told_apart() {
+    let bench = bench(|_| {}).await;
+    let closed = crate::support::process::free_port();
+    bench.point_to(closed, &[(PRODUCT, false)]).await;
+    let error = bench.synchronize().await.error().unwrap();
+    assert_eq!((error.hop.as_str(), error.code.as_str()), ("TCP", "UssNotFound"));
+    assert!(error.message.contains("refused"), "{error:?}");
+
+    let mut conn = bench.db.conn().await;
+    let mut options = settings::load(&mut conn).await.unwrap();
+    options.source.server = "no-such-host.invalid".to_owned();
+    let who = settings::Actor {
+        name: "test".to_owned(),
+        account_id: None,
+        peer: String::new(),
+        request_id: String::new(),
+    };
+    let version = options.version;
+    settings::save(&mut conn, version, &options, &who).await.unwrap();
+    let error = bench.synchronize().await.error().unwrap();
+    assert_eq!((error.hop.as_str(), error.code.as_str()), ("name lookup", "UssNotFound"));
+    assert!(error.message.contains("no-such-host.invalid was not found"), "{error:?}");
+}
