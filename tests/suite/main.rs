@@ -25,6 +25,7 @@ mod options_browser;
 mod options_command;
 mod options_products;
 mod routes;
+mod run_page;
 mod sample;
 mod schedule;
 mod schema;

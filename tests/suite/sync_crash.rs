@@ -106,7 +106,7 @@ async fn r012_ten_kills_right_after_the_start_leave_nothing_behind() {
     }
     let mut server = Process::start(&db, data.path());
     server.ready().await;
-    assert!(server.visitor().get("/healthz").await.status().is_success());
+    assert_eq!(server.visitor().get("/healthz").await.status(), 200);
     let client = db.client().await;
     let rows =
         "SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM sync_runs), (SELECT count(*) FROM audit)";
