@@ -145,7 +145,10 @@ impl SyncError {
                 Some(Trouble::Conflict) => {
                     "The database was too busy: other work was in the way at every attempt.".to_owned()
                 }
-                _ => sentence(&self.to_string()),
+                Some(Trouble::Away) => {
+                    "The connection to the database was lost, or none could be opened.".to_owned()
+                }
+                None => sentence(&self.to_string()),
             },
             hop,
             advice: self.advice().to_owned(),
