@@ -44,6 +44,8 @@ async fn every_refusal_is_said_at_its_field_and_keeps_what_was_typed() {
         page.fill_in(PROXY, "Domain", "kept").await;
         page.fill_in(PROXY, "Password", "hunter2").await;
         page.click_button("Save settings").await;
+        // The summary of the round before says the same; this message is new.
+        page.see(round[1].3).await;
         page.see("Nothing was saved. Correct the following, then save again.").await;
         assert!(page.focused().await.starts_with("Nothing was saved."), "the summary has the focus");
         for (panel, label, typed, message) in round {
