@@ -43,7 +43,9 @@ pub(super) async fn execute(
     progress.phase("connect", None);
     let mut conn = context.pool.get().await?;
     let options = settings::load(&mut conn).await?;
-    refuse_empty_choice(&options)?;
+    if !options.replica {
+        refuse_empty_choice(&options)?;
+    }
     let (identity, target) = context.target(&options)?;
     let (source, server_id) = sources::open(&mut conn, &identity).await?;
     drop(conn);

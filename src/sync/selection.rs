@@ -40,7 +40,15 @@ async fn tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
     })))
 }
 
-/// Expands what is ticked: a parent stands for the products below it that are known at this moment.
+/// What a replica takes: all products, and all classifications, that its upstream server has told it of.
+fn everything(tree: &CategoryTree) -> (BTreeSet<Uuid>, BTreeSet<Uuid>) {
+    let ids = |wanted: fn(NodeKind) -> bool| {
+        tree.nodes().filter(move |node| wanted(node.kind)).map(|node| node.id).collect()
+    };
+    (ids(|kind| kind != NodeKind::Classification), ids(|kind| kind == NodeKind::Classification))
+}
+
+/// Expands what is ticked, or everything for a replica: a parent stands for the products below it that are known at this moment.
 ///
 /// `facts` are the source's; its language list turns names into numbers.
 pub(super) async fn expand_now(
@@ -48,10 +56,16 @@ pub(super) async fn expand_now(
     options: &SyncOptions,
     facts: &Value,
 ) -> QueryResult<Selection> {
-    let classifications = options.selected(CategoryKind::Classification);
+    let tree = tree(conn).await?;
+    let (products, classifications) = if options.replica {
+        everything(&tree)
+    } else {
+        let ticked = options.selected(CategoryKind::Classification);
+        (expand(&tree, &options.selections), ticked.map(|one| one.category_id).collect())
+    };
     Ok(Selection {
-        products: expand(&tree(conn).await?, &options.selections),
-        classifications: classifications.map(|one| one.category_id).collect(),
+        products,
+        classifications,
         languages: match &options.files.languages {
             Languages::Only(names) => super::facts::language_ids(facts, names),
             Languages::Locale => {

@@ -151,6 +151,9 @@ async fn p46_a_chain_of_replicas_has_what_its_head_decided() {
     };
 
     down().await;
+    // A replica takes everything, whatever its own choice of products was.
+    let offered = updates(&a).await;
+    assert!(offered == updates(&b).await && offered == updates(&c).await);
     let below: Vec<Uuid> = updates(&c).await.into_iter().map(|(id, _)| id).collect();
     let group = groups::add(&mut *a.db.conn().await, "Berlin", ALL_COMPUTERS, by_test()).await.unwrap();
     let inner = groups::add(&mut *a.db.conn().await, "Berlin East", group, by_test()).await.unwrap();
