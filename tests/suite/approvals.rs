@@ -1,7 +1,6 @@
 //! Approvals: the rules of a fresh server, and what a chain of replicas makes of them.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use uuid::Uuid;
 use weir::accounts::audit;
@@ -11,9 +10,7 @@ use weir::approvals::{
 };
 use weir::protocol::ids::DeploymentAnchor;
 use weir::protocol::server_sync::{GetDeploymentsReply, SyncTargetGroup};
-use weir::sample::{self, Catalogue, Target};
-use weir::settings::{self, Actor, SourceKind};
-use weir::sync::runs::{self, RunState, Trigger};
+use weir::settings::{CategoryKind, Selected};
 
 use crate::support::TestApp;
 
@@ -22,42 +19,6 @@ const SECURITY: Uuid = Uuid::from_u128(0x0fa1_201d_4330_4fa8_8ae9_b877_473b_6441
 
 fn by_test() -> audit::Entry<'static> {
     audit::Entry { actor: "anna", ..audit::Entry::default() }
-}
-
-/// A server with a sample catalogue of its own.
-async fn with_sample() -> TestApp {
-    let app = TestApp::start().await;
-    let content = app.data_dir().join("content");
-    let target = Target { pool: app.db.pool(), url: app.db.url(), content_dir: &content };
-    sample::fill(target, Catalogue::generate(200, 1)).await.unwrap();
-    app
-}
-
-/// Points `app` at `upstream`.
-async fn follow(app: &TestApp, upstream: &TestApp, replica: bool) {
-    let mut conn = app.db.conn().await;
-    let mut options = settings::load(&mut conn).await.unwrap();
-    options.source.kind = SourceKind::Upstream;
-    options.source.server = "127.0.0.1".to_owned();
-    options.source.port = upstream.services_port();
-    options.replica = replica;
-    let actor =
-        Actor { name: "test".to_owned(), account_id: None, peer: String::new(), request_id: String::new() };
-    let version = options.version;
-    settings::save(&mut conn, version, &options, &actor).await.unwrap();
-}
-
-async fn synchronize(app: &TestApp) {
-    let run_id = runs::request(&mut *app.db.conn().await, Trigger::Manual, "test").await.unwrap().run_id;
-    for _ in 0..600 {
-        let run = runs::get(&mut *app.db.conn().await, run_id).await.unwrap().unwrap();
-        if !run.state().is_active() {
-            assert_eq!(run.state(), RunState::Succeeded, "{:?} {:?}", run.error(), run.notices());
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("run {run_id} did not end");
 }
 
 /// Updates that can be approved, with whether they are critical or security updates.
@@ -103,25 +64,13 @@ async fn approve(app: &TestApp, updates: &[Uuid], group: Uuid, action: Option<Ac
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s157_a_fresh_server_approves_critical_and_security_updates_for_detection_and_nothing_else() {
-    let upstream = with_sample().await;
+    let upstream = TestApp::with_sample(200, 1).await;
     let app = TestApp::start().await;
-    follow(&app, &upstream, false).await;
-    {
-        let mut conn = app.db.conn().await;
-        let mut options = settings::load(&mut conn).await.unwrap();
-        let updates_class = Uuid::from_u128(0xcd5f_fd1e_e932_4e3a_bf74_18bf_0b1b_bd83);
-        options.selections.push(settings::Selected {
-            category_id: updates_class,
-            kind: settings::CategoryKind::Classification,
-            with_descendants: false,
-        });
-        options.selections.sort();
-        let actor =
-            Actor { name: "test".into(), account_id: None, peer: String::new(), request_id: String::new() };
-        let version = options.version;
-        settings::save(&mut conn, version, &options, &actor).await.unwrap();
-    }
-    synchronize(&app).await;
+    let updates_class = Uuid::from_u128(0xcd5f_fd1e_e932_4e3a_bf74_18bf_0b1b_bd83);
+    let more =
+        Selected { category_id: updates_class, kind: CategoryKind::Classification, with_descendants: false };
+    app.follow(&upstream, |options| options.selections.push(more)).await;
+    app.synchronize().await;
 
     let updates = updates(&app).await;
     let ids: Vec<Uuid> = updates.iter().map(|(id, _)| *id).collect();
@@ -135,13 +84,13 @@ async fn s157_a_fresh_server_approves_critical_and_security_updates_for_detectio
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p46_a_chain_of_replicas_has_what_its_head_decided() {
-    let a = with_sample().await;
+    let a = TestApp::with_sample(200, 1).await;
     let (b, c) = (TestApp::start().await, TestApp::start().await);
-    follow(&b, &a, true).await;
-    follow(&c, &b, true).await;
+    b.follow(&a, |options| options.replica = true).await;
+    c.follow(&b, |options| options.replica = true).await;
     let down = async || {
-        synchronize(&b).await;
-        synchronize(&c).await;
+        b.synchronize().await;
+        c.synchronize().await;
         let wanted = decisions(&a).await;
         let (at_b, at_c) = (decisions(&b).await, decisions(&c).await);
         let differing =
@@ -177,15 +126,15 @@ async fn p46_a_chain_of_replicas_has_what_its_head_decided() {
     assert!(matches!(refused, ApprovalError::Replica));
 
     // Its own decisions slept, and come back with its independence.
-    follow(&c, &b, false).await;
+    c.follow(&b, |options| options.replica = false).await;
     assert_eq!(decisions(&c).await.len(), 2, "only the built-in groups");
-    follow(&c, &b, true).await;
+    c.follow(&b, |options| options.replica = true).await;
     down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approvals_are_set_inherited_withdrawn_and_written_down() {
-    let app = with_sample().await;
+    let app = TestApp::with_sample(200, 1).await;
     let ids: Vec<Uuid> = updates(&app).await.into_iter().map(|(id, _)| id).take(3).collect();
     approve(&app, &ids, ALL_COMPUTERS, Some(Action::Install)).await;
     let summary = state::summaries(&mut *app.db.conn().await, Side::Own, &ids).await.unwrap();
@@ -237,7 +186,7 @@ async fn rules_are_saved_once_and_a_second_writer_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_the_built_in_groups_is_refused_rather_than_deleting_everything() {
-    let app = with_sample().await;
+    let app = TestApp::with_sample(200, 1).await;
     let ids: Vec<Uuid> = updates(&app).await.into_iter().map(|(id, _)| id).take(2).collect();
     let group = |id, name: &str| SyncTargetGroup {
         group_id: id,

@@ -1,15 +1,11 @@
 //! Approving and declining as a person does it, by the labels of the pages.
 
 use weir::accounts::Role;
-use weir::sample::{self, Catalogue, Target};
 
 use crate::support::{Browser, PASSWORD, Scripts, TestApp};
 
 async fn server() -> TestApp {
-    let app = TestApp::start().await;
-    let content = app.data_dir().join("content");
-    let target = Target { pool: app.db.pool(), url: app.db.url(), content_dir: &content };
-    sample::fill(target, Catalogue::generate(120, 7)).await.unwrap();
+    let app = TestApp::with_sample(120, 7).await;
     app.account("olga", Role::Operator).await;
     app.account("anna", Role::Administrator).await;
     app

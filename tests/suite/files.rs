@@ -8,45 +8,9 @@ use uuid::Uuid;
 use weir::accounts::audit;
 use weir::approvals::change::{self, Change, GroupChoice};
 use weir::approvals::{ALL_COMPUTERS, Action};
-use weir::sample::{self, Catalogue, Target};
-use weir::settings::{self, Actor, SourceKind};
-use weir::sync::runs::{self, RunState, Trigger};
+use weir::sync::runs;
 
 use crate::support::TestApp;
-
-async fn upstream() -> TestApp {
-    let app = TestApp::start().await;
-    let content = app.data_dir().join("content");
-    let target = Target { pool: app.db.pool(), url: app.db.url(), content_dir: &content };
-    sample::fill(target, Catalogue::generate(120, 3)).await.unwrap();
-    app
-}
-
-async fn follow(app: &TestApp, upstream: &TestApp, deferred: bool) {
-    let mut conn = app.db.conn().await;
-    let mut options = settings::load(&mut conn).await.unwrap();
-    options.source.kind = SourceKind::Upstream;
-    options.source.server = "127.0.0.1".to_owned();
-    options.source.port = upstream.services_port();
-    options.files.deferred = deferred;
-    let actor =
-        Actor { name: "test".to_owned(), account_id: None, peer: String::new(), request_id: String::new() };
-    let version = options.version;
-    settings::save(&mut conn, version, &options, &actor).await.unwrap();
-}
-
-async fn synchronize(app: &TestApp) -> i64 {
-    let run_id = runs::request(&mut *app.db.conn().await, Trigger::Manual, "test").await.unwrap().run_id;
-    for _ in 0..600 {
-        let run = runs::get(&mut *app.db.conn().await, run_id).await.unwrap().unwrap();
-        if !run.state().is_active() {
-            assert_eq!(run.state(), RunState::Succeeded, "{:?}", run.error());
-            return run_id;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("run {run_id} did not end");
-}
 
 /// Files by state.
 async fn count(app: &TestApp, state: &str) -> i64 {
@@ -86,9 +50,9 @@ fn content(app: &TestApp) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s108_a_run_that_is_not_deferred_brings_the_files_too() {
-    let (above, app) = (upstream().await, TestApp::start().await);
-    follow(&app, &above, false).await;
-    let run_id = synchronize(&app).await;
+    let (above, app) = (TestApp::with_sample(120, 3).await, TestApp::start().await);
+    app.follow(&above, |options| options.files.deferred = false).await;
+    let run_id = app.synchronize().await;
     until("all files are here", async || count(&app, "wanted").await == 0).await;
     assert_eq!(count(&app, "failed").await, 0);
     let (here, there) = (stored(&content(&app)), stored(&content(&above)));
@@ -107,9 +71,9 @@ async fn s108_a_run_that_is_not_deferred_brings_the_files_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s107_deferred_files_come_with_the_approval_for_installation_and_exactly_its_closure() {
-    let (above, app) = (upstream().await, TestApp::start().await);
-    follow(&app, &above, true).await;
-    synchronize(&app).await;
+    let (above, app) = (TestApp::with_sample(120, 3).await, TestApp::start().await);
+    app.follow(&above, |options| options.files.deferred = true).await;
+    app.synchronize().await;
     // Critical and security updates are approved for detection by now, which downloads nothing.
     assert_eq!(count(&app, "wanted").await, 0);
 
@@ -140,7 +104,7 @@ async fn s107_deferred_files_come_with_the_approval_for_installation_and_exactly
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r085_what_the_source_does_not_have_yet_is_waited_for_and_wrong_bytes_are_never_kept() {
-    let (above, app) = (upstream().await, TestApp::start().await);
+    let (above, app) = (TestApp::with_sample(120, 3).await, TestApp::start().await);
     let files: Vec<PathBuf> =
         stored(&content(&above)).into_iter().map(|(name, _)| content(&above).join(name)).collect();
     // Every file is either missing or damaged in one byte.
@@ -157,8 +121,8 @@ async fn r085_what_the_source_does_not_have_yet_is_waited_for_and_wrong_bytes_ar
         }
     }
     assert!(!damaged.is_empty());
-    follow(&app, &above, false).await;
-    synchronize(&app).await;
+    app.follow(&above, |options| options.files.deferred = false).await;
+    app.synchronize().await;
     let client = app.db.client().await;
     let asked = "SELECT count(*) FROM content_files WHERE last_error = ''";
     until("each was asked for", async || client.query_one(asked, &[]).await.unwrap().get::<_, i64>(0) == 0)
@@ -188,12 +152,13 @@ async fn r085_what_the_source_does_not_have_yet_is_waited_for_and_wrong_bytes_ar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p42_s152_in_a_chain_the_middle_server_fetches_what_the_one_below_asks_for() {
-    let (above, middle, below) = (upstream().await, TestApp::start().await, TestApp::start().await);
-    follow(&middle, &above, true).await;
-    synchronize(&middle).await;
+    let (above, middle, below) =
+        (TestApp::with_sample(120, 3).await, TestApp::start().await, TestApp::start().await);
+    middle.follow(&above, |options| options.files.deferred = true).await;
+    middle.synchronize().await;
     assert_eq!(count(&middle, "stored").await, 0);
-    follow(&below, &middle, false).await;
-    synchronize(&below).await;
+    below.follow(&middle, |options| options.files.deferred = false).await;
+    below.synchronize().await;
     until("the middle server has what was asked for", async || {
         count(&middle, "stored").await > 0 && count(&middle, "wanted").await == 0
     })

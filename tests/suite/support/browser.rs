@@ -114,8 +114,15 @@ impl Browser {
         let panel = format!("//fieldset[legend[normalize-space(.)={}]]", quote(panel));
         let field =
             self.first_visible(&fields(&panel, label), &format!("a field {label:?} in that panel")).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        // The driver types within milliseconds of the field before, when a part of the page that field asked for may
+        // just be arriving and take the focus along. A person sees that and types again.
+        for _ in 0..3 {
+            field.clear().await.unwrap();
+            field.send_keys(text).await.unwrap();
+            if field.prop("value").await.unwrap().as_deref() == Some(text) {
+                break;
+            }
+        }
     }
 
     /// Ticks a box or takes a choice; one that is taken already stays.

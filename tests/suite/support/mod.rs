@@ -5,6 +5,7 @@
 mod app;
 pub mod bench;
 mod browser;
+mod chain;
 mod database;
 pub mod documents;
 pub mod link;
