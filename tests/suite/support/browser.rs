@@ -313,7 +313,12 @@ struct Driver {
 }
 
 impl Driver {
+    /// Starts one. On a busy machine chromedriver may find that the port it drew is taken, and end; another draws another.
     fn start() -> Self {
+        (0..4).find_map(|_| Self::try_start()).expect("chromedriver does not start")
+    }
+
+    fn try_start() -> Option<Self> {
         let mut child = Command::new(which("chromedriver"))
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -321,15 +326,17 @@ impl Driver {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
-            })
-            .unwrap();
+        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+        });
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop)); // keep the pipe empty
-        Self { child, port }
+        match port {
+            Some(port) => Some(Self { child, port }),
+            None => {
+                let _ = child.wait();
+                None
+            }
+        }
     }
 
     fn url(&self) -> String {
