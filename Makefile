@@ -1,6 +1,7 @@
 # make run   installs what is missing, builds, and starts a server to try out
 # make test  installs what is missing and runs every test, browser tests included
-# make torture  the long tests in their full length: every time zone, a hundred moments under kills
+# make torture  the long tests in their full length: every time zone, a hundred moments under kills, 250 kills inside
+#               runs, many random histories; takes about an hour
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
@@ -22,6 +23,8 @@ lint: tools-run
 torture: tools-test
 	WEIR_TORTURE=1 cargo test --lib schedule
 	WEIR_TORTURE=1 cargo test --test suite instances
+	WEIR_TORTURE=1 cargo test --test suite torture -- --nocapture
+	WEIR_TORTURE=1 cargo test --test suite sync_model -- --nocapture
 
 screenshots: tools-test
 	WEIR_SCREENSHOTS=$(CURDIR)/screenshots cargo test --test suite browser

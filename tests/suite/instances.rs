@@ -13,11 +13,7 @@ use crate::support::documents::{self, PRODUCT};
 use crate::support::options::{change_options, daily, use_upstream};
 use crate::support::process::{Process, free_port, weir};
 use crate::support::upstream::Upstream;
-use crate::support::{PASSWORD, TestApp, TestDatabase, Visitor};
-
-fn torture() -> bool {
-    std::env::var_os("WEIR_TORTURE").is_some()
-}
+use crate::support::{PASSWORD, TestApp, TestDatabase, Visitor, is_torture};
 
 /// Three servers with one key, each in its folder.
 struct Fleet {
@@ -65,7 +61,7 @@ async fn each_of_the_moments_gives_one_run_although_servers_are_killed() {
     .await;
     let mut fleet = Fleet::start(db).await;
     let client = fleet.db.client().await;
-    let moments: i64 = if torture() { 100 } else { 10 };
+    let moments: i64 = if is_torture() { 100 } else { 10 };
     let mut random = rand::rngs::StdRng::seed_from_u64(4);
     for number in 0..moments {
         upstream.publish(documents::updates(PRODUCT, 1_000 + number as u128 * 10, 3));

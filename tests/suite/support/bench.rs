@@ -10,13 +10,14 @@ use weir::db::DatabaseUrl;
 use weir::jobs::{Instance, Worker};
 use weir::protocol::ids::RevisionKey;
 use weir::secret::SecretKey;
-use weir::settings::{self, Actor, CategoryKind, Selected, SourceKind};
+use weir::settings::{CategoryKind, Selected};
 use weir::sync::runs::{self, Run, RunState, Trigger};
 use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
 use weir::upstream::{RetryPolicy, TransportLimits};
 
 use super::TestDatabase;
-use super::documents::{PRODUCT, SECURITY};
+use super::documents::PRODUCT;
+use super::options::{change_options, use_upstream};
 use super::upstream::{Call, Upstream};
 
 /// What a test may want otherwise.
@@ -85,20 +86,22 @@ impl Bench {
     }
 
     pub async fn work_with(&self, setup: Setup) {
-        let pool = weir::db::connect(&setup.database).await.unwrap();
-        let context = SyncContext {
-            pool: pool.clone(),
-            database: setup.database,
-            secret: SecretKey::generate().unwrap(),
-            microsoft: setup.microsoft,
-            host_name: "bench".to_owned(),
-            content: ContentPlace::default(),
-            limits: setup.limits,
-            retry: setup.retry,
-        };
-        let instance = Instance::register(self.db.url().clone(), "bench", "worker").await.unwrap();
-        let worker = Worker::new(pool, Arc::new(instance));
-        tokio::spawn(worker.with::<Synchronize>(Arc::new(context)).run(self.end.clone()));
+        let worker = worker(setup, self.db.url().clone()).await;
+        tokio::spawn(worker.run(self.end.clone()));
+    }
+
+    /// A worker on threads of its own, so that it can be killed as a process can.
+    pub async fn work_apart(&self) -> Apart {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let end = self.end.child_token();
+        let (url, until) = (self.db.url().clone(), end.clone());
+        let setup = Setup { database: url.clone(), ..Setup::default() };
+        let begun = runtime.spawn(async move {
+            tokio::spawn(worker(setup, url).await.run(until));
+        });
+        begun.await.unwrap();
+        Apart { runtime: Some(runtime), end }
     }
 
     /// Ends the worker as a normal shutdown does.
@@ -113,32 +116,17 @@ impl Bench {
 
     /// The same with the update source at another port.
     pub async fn point_to(&self, port: u16, products: &[(Uuid, bool)]) {
-        let mut conn = self.db.conn().await;
-        let mut options = settings::load(&mut conn).await.unwrap();
-        options.source.kind = SourceKind::Upstream;
-        options.source.server = "127.0.0.1".to_owned();
-        options.source.port = port;
-        options.source.ssl = false;
         let product = |&(category_id, with_descendants): &(Uuid, bool)| Selected {
             category_id,
             kind: CategoryKind::Product,
             with_descendants,
         };
-        options.selections = products.iter().map(product).collect();
-        options.selections.push(Selected {
-            category_id: SECURITY,
-            kind: CategoryKind::Classification,
-            with_descendants: false,
-        });
-        options.selections.sort();
-        let actor = Actor {
-            name: "test".to_owned(),
-            account_id: None,
-            peer: String::new(),
-            request_id: String::new(),
-        };
-        let version = options.version;
-        settings::save(&mut conn, version, &options, &actor).await.unwrap();
+        change_options(&self.db, |options| {
+            use_upstream(options, port);
+            options.selections.retain(|one| one.kind == CategoryKind::Classification);
+            options.selections.extend(products.iter().map(product));
+        })
+        .await;
     }
 
     pub async fn request(&self) -> runs::Requested {
@@ -180,6 +168,48 @@ impl Bench {
             .await
             .unwrap();
         rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
+    }
+}
+
+async fn worker(setup: Setup, url: DatabaseUrl) -> Worker {
+    let pool = weir::db::connect(&setup.database).await.unwrap();
+    let context = SyncContext {
+        pool: pool.clone(),
+        database: setup.database,
+        secret: SecretKey::generate().unwrap(),
+        microsoft: setup.microsoft,
+        host_name: "bench".to_owned(),
+        content: ContentPlace::default(),
+        limits: setup.limits,
+        retry: setup.retry,
+    };
+    let instance = Instance::register(url, "bench", "worker").await.unwrap();
+    Worker::new(pool, Arc::new(instance)).with::<Synchronize>(Arc::new(context))
+}
+
+/// A worker on threads of its own.
+pub struct Apart {
+    runtime: Option<tokio::runtime::Runtime>,
+    end: CancellationToken,
+}
+
+impl Apart {
+    /// Ends it as a normal shutdown does.
+    pub fn shut_down(&self) {
+        self.end.cancel();
+    }
+
+    /// Ends it in the middle of everything: nothing more is run, connections close.
+    pub fn kill(mut self) {
+        self.runtime.take().unwrap().shutdown_background();
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub const PRODUCT: Uuid = Uuid::from_u128(0xd1);
 pub const OTHER_PRODUCT: Uuid = Uuid::from_u128(0xd2);
 /// The real id of Security Updates.
 pub const SECURITY: Uuid = Uuid::from_u128(0x0fa1_201d_4330_4fa8_8ae9_b877_473b_6441);
+/// The real id of Critical Updates.
+pub const CRITICAL: Uuid = Uuid::from_u128(0xe6cf_1350_c01b_414d_a61f_263d_14d1_33b4);
 
 /// A family of two products, and a classification.
 pub fn categories() -> Vec<Doc> {
@@ -75,6 +77,16 @@ impl Doc {
     /// Sends this text in place of the document.
     pub fn with_text(mut self, text: &str) -> Self {
         self.text = Some(text.to_owned());
+        self
+    }
+
+    pub fn is_expired(&self) -> bool {
+        self.expired
+    }
+
+    /// Of this classification in place of Security Updates.
+    pub fn classified(mut self, classification: Uuid) -> Self {
+        self.classifications = vec![classification];
         self
     }
 

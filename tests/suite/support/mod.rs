@@ -25,3 +25,8 @@ pub use database::TestDatabase;
 pub use page::Page;
 #[allow(unused_imports)]
 pub use visitor::Visitor;
+
+/// Are the long tests to run in their full length (`make torture`)?
+pub fn is_torture() -> bool {
+    std::env::var_os("WEIR_TORTURE").is_some()
+}

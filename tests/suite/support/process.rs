@@ -11,11 +11,17 @@ use super::{TestDatabase, Visitor};
 
 /// `weir` with nothing of this process's environment but the path.
 pub fn weir(db: &TestDatabase, data: &Path, args: &[&str]) -> Command {
+    let mut command = alone(data, args);
+    command.env("DATABASE_URL", db.url().as_str());
+    command
+}
+
+/// The same with the database that it keeps for itself in its folder.
+pub fn alone(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("DATABASE_URL", db.url().as_str())
         .env("WEIR_DATA_DIR", data)
         .env("WEIR_LOG", "warn")
         .args(args)
@@ -46,8 +52,17 @@ impl Process {
 
     /// Starts with further variables.
     pub fn start_with(db: &TestDatabase, data: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::launch(weir(db, data, &["serve"]), variables)
+    }
+
+    /// Starts on the database that it keeps for itself in its folder.
+    pub fn start_alone(data: &Path) -> Self {
+        Self::launch(alone(data, &["serve"]), &[])
+    }
+
+    fn launch(mut command: Command, variables: &[(&str, &str)]) -> Self {
         let (console, services) = (free_port(), free_port());
-        let child = weir(db, data, &["serve"])
+        let child = command
             .env("WEIR_CONSOLE_PORT", console.to_string())
             .env("WEIR_SERVICES_PORT", services.to_string())
             .env("ROCKET_PORT", "1") // Rocket's own settings are not honoured

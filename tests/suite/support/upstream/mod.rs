@@ -112,6 +112,11 @@ impl Upstream {
         self.lock().dead.insert(key);
     }
 
+    /// Everything that was lost is there again.
+    pub fn find_all(&self) {
+        self.lock().dead.clear();
+    }
+
     pub fn limits(&self, batch_max: i32, answer_max: usize) {
         let mut state = self.lock();
         (state.batch_max, state.answer_max) = (batch_max, answer_max);
