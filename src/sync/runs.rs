@@ -334,6 +334,20 @@ pub async fn last_finished(conn: &mut AsyncPgConnection) -> Result<Option<Run>, 
     Ok(query.first(conn).await.optional()?)
 }
 
+/// When a run last succeeded, with problems or without; `None`: never.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn last_succeeded_at(conn: &mut AsyncPgConnection) -> Result<Option<DateTime<Utc>>, SyncError> {
+    let query = sync_runs::table
+        .filter(
+            sync_runs::state
+                .eq_any([RunState::Succeeded, RunState::SucceededWithProblems].map(RunState::as_str)),
+        )
+        .select(diesel::dsl::max(sync_runs::finished_at));
+    Ok(query.first(conn).await?)
+}
+
 /// The last lines of a run's log, oldest first; at most `limit`.
 ///
 /// # Errors

@@ -62,3 +62,27 @@ async fn the_last_thirty_runs_are_a_picture_words_and_a_table() {
     assert_eq!(page.texts("details table tbody tr").len(), 30);
     assert_eq!(page.texts("details table tbody tr th")[0], "33", "the newest first");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s033_a_schedule_that_no_longer_succeeds_and_files_that_did_not_come_are_said() {
+    let app = TestApp::start().await;
+    fill(&app).await;
+    runs(&app, &[("succeeded", 40)]).await;
+    crate::support::options::change_options(&app.db, crate::support::options::daily).await;
+    let visitor = app.sign_in_admin().await;
+    let todo = visitor.get("/").await.texts(".todo li").join("\n");
+    assert!(!todo.contains("has succeeded"), "{todo}");
+    let sql = "UPDATE sync_runs SET finished_at = now() - interval '25 hours 10 minutes';
+        UPDATE sync_options SET saved_at = now() - interval '3 days';
+        INSERT INTO content_files (file_row, state) SELECT id, 'failed' FROM files ORDER BY id LIMIT 2
+        ON CONFLICT (file_row) DO UPDATE SET state = 'failed'";
+    app.db.client().await.batch_execute(sql).await.unwrap();
+    let todo = visitor.get("/").await.texts(".todo li");
+    assert!(todo[0].starts_with("No synchronization has succeeded since"), "{todo:?}");
+    assert!(todo[0].contains("though one a day is planned."), "{todo:?}");
+    assert!(todo[1].starts_with("2 update files were not fetched."), "{todo:?}");
+    let sql = "UPDATE sync_runs SET finished_at = now() - interval '24 hours 50 minutes'";
+    app.db.client().await.batch_execute(sql).await.unwrap();
+    let todo = visitor.get("/").await.texts(".todo li").join("\n");
+    assert!(!todo.contains("has succeeded"), "an hour is allowed: {todo}");
+}

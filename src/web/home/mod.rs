@@ -7,16 +7,17 @@ mod todo;
 use askama::Template;
 use chrono::{TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
-use rocket::{Route, get, routes};
+use rocket::{Route, State, get, routes};
 
 use self::history::History;
 use self::start::Step;
-use self::todo::ToDo;
+use self::todo::{Facts, ToDo};
 use super::shell::Shell;
 use super::synchronizations::{RunView, StatusBox, options};
 use super::{Db, PageError, Reply, Reporter, words};
 use crate::approvals::Side;
 use crate::catalog::updates::{self, ApprovalFilter, Count, UpdateFilter};
+use crate::content::{Store, overview};
 use crate::sync::runs;
 
 /// Synchronizations in the picture.
@@ -42,7 +43,7 @@ struct HomePage {
 }
 
 #[get("/")]
-async fn show_home(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> {
+async fn show_home(reporter: Reporter, mut db: Db, store: &State<Store>) -> Result<Reply, PageError> {
     let conn = &mut db.0;
     let (options, now) = (options(conn).await?, Utc::now());
     let zone = options.schedule.time_zone;
@@ -53,8 +54,20 @@ async fn show_home(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> {
     let catalogue = if has_updates { catalogue(conn, mirrored, &open).await? } else { Vec::new() };
     let rows = runs::list(conn, None, RUNS_SHOWN).await?;
     let bars = rows.iter().rev().map(|run| (run.new, RunView::new(run, zone, now))).collect();
+    let amounts = overview::amounts(conn).await?;
+    let files_failed = amounts.iter().find(|one| one.state == "failed").map_or(0, |one| one.files);
     let page = HomePage {
-        todo: todo::list(&status, &options, has_updates, mirrored, &open),
+        todo: todo::list(&Facts {
+            status: &status,
+            options: &options,
+            has_updates,
+            mirrored,
+            open: &open,
+            succeeded_at: runs::last_succeeded_at(conn).await?,
+            files_failed,
+            disk_is_full: store.space().await.is_ok_and(|space| space.free <= space.reserve),
+            now,
+        }),
         steps: if has_updates { Vec::new() } else { start::steps(&options, status.last.is_some()) },
         history: History::new(bars),
         shell: reporter.shell,

@@ -1,7 +1,14 @@
 //! What needs a person, the most pressing first.
 
-use crate::settings::{CategoryKind, SourceKind, SyncOptions};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::settings::{CategoryKind, ScheduleMode, SourceKind, SyncOptions};
+use crate::web::moment::Moment;
 use crate::web::synchronizations::StatusBox;
+use crate::web::words::counted;
+
+/// So much later than its interval a success is missed.
+const LATE_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,14 +21,27 @@ pub(super) struct ToDo {
     pub label: &'static str,
 }
 
-/// All of them. `open` is the number of updates without a decision, in words.
-pub(super) fn list(
-    status: &StatusBox,
-    options: &SyncOptions,
-    has_updates: bool,
-    mirrored: bool,
-    open: &Option<String>,
-) -> Vec<ToDo> {
+/// What the list is made from.
+pub(super) struct Facts<'a> {
+    pub status: &'a StatusBox,
+    pub options: &'a SyncOptions,
+    pub has_updates: bool,
+    /// The upstream server decides about approvals.
+    pub mirrored: bool,
+    /// Updates without a decision, in words; `None`: none.
+    pub open: &'a Option<String>,
+    /// The last success; `None`: never.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// Files that did not come.
+    pub files_failed: i64,
+    /// Nothing more is fetched until there is room.
+    pub disk_is_full: bool,
+    pub now: DateTime<Utc>,
+}
+
+/// All of them.
+pub(super) fn list(facts: &Facts<'_>) -> Vec<ToDo> {
+    let Facts { status, options, has_updates, mirrored, open, .. } = *facts;
     let mut all = Vec::new();
     if let Some(run) = status.last.as_ref().filter(|run| run.kind == "bad" || run.word.contains("problems")) {
         let failed = run.kind == "bad";
@@ -36,6 +56,8 @@ pub(super) fn list(
             label: "See what to do",
         });
     }
+    all.extend(overdue(facts));
+    all.extend(store(facts));
     // Before the first synchronization the check list says these.
     if has_updates {
         let missing = missing(options);
@@ -58,6 +80,49 @@ pub(super) fn list(
         });
     }
     all
+}
+
+/// A schedule whose synchronizations do not succeed any more, or do not even begin.
+fn overdue(facts: &Facts<'_>) -> Option<ToDo> {
+    let schedule = &facts.options.schedule;
+    if schedule.mode == ScheduleMode::Manual {
+        return None;
+    }
+    let interval = TimeDelta::hours(24) / i32::from(schedule.per_day.max(1));
+    // A schedule that was saved just now could not have done anything yet.
+    let since = facts.succeeded_at.unwrap_or_default().max(facts.options.saved_at);
+    let is_late = facts.now - since > interval + LATE_AFTER;
+    is_late.then(|| ToDo {
+        kind: "warn",
+        text: match facts.succeeded_at {
+            Some(at) => format!(
+                "No synchronization has succeeded since {}, though {} planned.",
+                Moment::new(at, schedule.time_zone).shown,
+                match schedule.per_day {
+                    1 => "one a day is".to_owned(),
+                    n => format!("{n} a day are"),
+                }
+            ),
+            None => "No synchronization has succeeded yet, though they are planned.".to_owned(),
+        },
+        href: "/synchronizations".to_owned(),
+        label: "See synchronizations",
+    })
+}
+
+fn store(facts: &Facts<'_>) -> Option<ToDo> {
+    let text = if facts.disk_is_full {
+        "The disk of the content store is full. Fetching files waits for room.".to_owned()
+    } else if facts.files_failed > 0 {
+        let (files, were) = match facts.files_failed {
+            1 => ("1 update file".to_owned(), "was"),
+            n => (counted(n, "update file", "update files"), "were"),
+        };
+        format!("{files} {were} not fetched.")
+    } else {
+        return None;
+    };
+    Some(ToDo { kind: "warn", text, href: "/content-store".to_owned(), label: "Content store" })
 }
 
 fn missing(options: &SyncOptions) -> &'static str {
