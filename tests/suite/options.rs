@@ -451,3 +451,10 @@ async fn another_persons_draft_is_not_found() {
     assert_eq!(other.get(to.location()).await.status(), 404);
     assert_eq!(visitor.get(to.location()).await.status(), 200);
 }
+
+/// Ends every run that is at work, as its worker would after a stop.
+pub async fn end_every_run(app: &TestApp) {
+    let sql = "UPDATE sync_runs SET state = 'canceled', finished_at = now()
+               WHERE state IN ('queued', 'running', 'stopping')";
+    app.db.client().await.batch_execute(sql).await.unwrap();
+}

@@ -5,20 +5,23 @@ use askama::Template;
 use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
 use rocket::http::CookieJar;
-use rocket::{Route, get, post, routes};
+use rocket::response::stream::{Event, EventStream};
+use rocket::{Route, Shutdown, State, get, post, routes};
 
 use super::form::{Fields, Submission};
 use super::notice::{self, Notice, RunNotice};
 use super::question::{Question, QuestionPage};
 use super::view::View;
 use super::{ADDRESS, Scene, draw, read};
+use crate::db::Pool;
 use crate::settings::validate::{self, PasswordInput, World};
 use crate::settings::{OwnServices, changes, drafts};
+use crate::web::live::{Live, Seen, follow};
 use crate::web::synchronizations::{StatusBox, begin, halt};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell, Wants};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![synchronize, stop, show_state]
+    routes![synchronize, stop, show_state, stream_state]
 }
 
 /// Is anything typed or chosen that saving would change or refuse?
@@ -122,10 +125,12 @@ async fn ask(
 /// The parts of the page that follow a run.
 #[derive(Template)]
 #[template(path = "options/state.html")]
-struct State {
+struct RunState {
     shell: Shell,
     status: StatusBox,
     notice: Option<Notice>,
+    /// Sent by the stream itself, which goes on.
+    in_stream: bool,
 }
 
 async fn state(
@@ -134,11 +139,29 @@ async fn state(
     notice: Option<Notice>,
 ) -> Result<Reply, PageError> {
     let status = StatusBox::load(conn).await?;
-    Reply::ok(&State { shell, status, notice })
+    Reply::ok(&RunState { shell, status, notice, in_stream: false })
 }
 
-/// Asked by the page every few seconds.
+/// Asked by the page now and then while nothing is at work.
 #[get("/options/synchronization/state")]
 async fn show_state(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> {
     state(&mut db.0, reporter.shell, None).await
+}
+
+/// The same as a stream, from the start of a run to its end.
+#[get("/options/synchronization/events")]
+async fn stream_state(reporter: Reporter, pool: &State<Pool>, end: Shutdown) -> Live<EventStream![Event]> {
+    let (pool, shell) = (pool.inner().clone(), reporter.shell);
+    follow(end, move || {
+        let (pool, shell) = (pool.clone(), shell.clone());
+        async move { look(&pool, shell).await }
+    })
+}
+
+async fn look(pool: &Pool, shell: Shell) -> Option<Seen> {
+    let mut db = Db::borrow(pool).await.ok()?;
+    let status = StatusBox::load(&mut db.0).await.ok()?;
+    let is_over = status.active.is_none();
+    let html = RunState { shell, status, notice: None, in_stream: true }.render().ok()?;
+    Some(Seen { html, is_over })
 }

@@ -1,0 +1,71 @@
+//! Server-sent events that draw a part of a page anew whenever it changed.
+
+use std::future::Future;
+use std::time::Duration;
+
+use rocket::Shutdown;
+use rocket::futures::Stream;
+use rocket::http::Header;
+use rocket::response::stream::{Event, EventStream};
+
+/// Between two looks; an event is sent only when something changed.
+const LOOK_EVERY: Duration = Duration::from_millis(600);
+/// A sign of life when nothing changed.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A stream with the headers that keep proxies from holding it back.
+#[derive(rocket::Responder)]
+pub struct Live<S> {
+    stream: S,
+    unbuffered: Header<'static>,
+    cache: Header<'static>,
+}
+
+/// What a look found.
+pub struct Seen {
+    /// The part of the page as it is now.
+    pub html: String,
+    /// Nothing more will change: the stream ends with the event `done`.
+    pub is_over: bool,
+}
+
+/// Sends what `look` finds until it is over or the server stops. A look that answers `None` could not be taken at
+/// this moment, and the next one is.
+pub fn follow<F, Looking>(
+    mut end: Shutdown,
+    look: F,
+) -> Live<EventStream<impl Stream<Item = Event> + Send + 'static>>
+where
+    F: Fn() -> Looking + Send + 'static,
+    Looking: Future<Output = Option<Seen>> + Send + 'static,
+{
+    let stream = EventStream! {
+        let mut sent = String::new();
+        let mut count: u64 = 0;
+        loop {
+            match look().await {
+                Some(Seen { html, is_over }) => {
+                    if html != sent {
+                        count += 1;
+                        yield Event::data(html.clone()).id(count.to_string()).with_retry(Duration::from_secs(2));
+                        sent = html;
+                    }
+                    if is_over {
+                        yield Event::data("end").event("done");
+                        break;
+                    }
+                }
+                None => yield Event::comment("waiting for the database"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = &mut end => break,
+            }
+        }
+    };
+    Live {
+        stream: stream.heartbeat(HEARTBEAT),
+        unbuffered: Header::new("X-Accel-Buffering", "no"),
+        cache: Header::new("Cache-Control", "no-store"),
+    }
+}
