@@ -109,8 +109,8 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
 
 /// Whether the run downloads files at once and some of them are still under way.
 async fn files_are_coming(conn: &mut AsyncPgConnection, run: &Run) -> Result<bool, CliError> {
-    let options = settings::load(conn).await.map_err(failed)?;
-    Ok(!options.files.deferred && wanted::missing_of_run(conn, run.id).await.map_err(failed)? > 0)
+    let files = settings::files_in_force(conn).await.map_err(failed)?.files;
+    Ok(!files.deferred && wanted::missing_of_run(conn, run.id).await.map_err(failed)? > 0)
 }
 
 async fn connection(pool: &Pool) -> Result<crate::db::PooledConnection<'_>, CliError> {

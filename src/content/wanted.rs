@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Nullable};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::store::FileFacts;
@@ -40,14 +40,49 @@ pub struct Wanted {
 /// # Errors
 /// The database's.
 pub async fn refresh(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> QueryResult<usize> {
-    diesel::sql_query(REFRESH).bind::<Nullable<BigInt>, _>(run_id).execute(conn).await
+    let refresh = format!(
+        "WITH RECURSIVE options AS (SELECT deferred, express, replica FROM files_in_force WHERE store = 'local'){CHOSEN}
+         INSERT INTO content_files (file_row, run_id)
+         SELECT DISTINCT f.id, $1 {FILES} ON CONFLICT (file_row) DO NOTHING"
+    );
+    diesel::sql_query(refresh).bind::<Nullable<BigInt>, _>(run_id).execute(conn).await
 }
 
-const REFRESH: &str = "
-WITH RECURSIVE options AS (
-    SELECT files_deferred AS deferred, files_express AS express, replica FROM sync_options
-    WHERE files_store = 'local'
-), chosen (update_row, revision_row) AS (
+/// How many files, and their bytes, a choice would fetch that are neither here nor on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Need {
+    #[diesel(sql_type = BigInt)]
+    pub files: i64,
+    #[diesel(sql_type = BigInt)]
+    pub bytes: i64,
+}
+
+/// What storing files with these choices would fetch, as far as it is known now.
+///
+/// # Errors
+/// The database's.
+pub async fn need(
+    conn: &mut AsyncPgConnection,
+    deferred: bool,
+    express: bool,
+    replica: bool,
+) -> QueryResult<Need> {
+    let options = "SELECT $1 AS deferred, $2 AS express, $3 AS replica";
+    diesel::sql_query(format!(
+        "WITH RECURSIVE options AS ({options}){CHOSEN}, more AS (
+             SELECT DISTINCT f.id, f.size {FILES}
+             AND NOT EXISTS (SELECT FROM content_files c WHERE c.file_row = f.id AND c.state <> 'failed'))
+         SELECT count(*) AS files, COALESCE(sum(size), 0)::bigint AS bytes FROM more"
+    ))
+    .bind::<Bool, _>(deferred)
+    .bind::<Bool, _>(express)
+    .bind::<Bool, _>(replica)
+    .get_result(conn)
+    .await
+}
+
+/// The revisions whose files are wanted under `options`.
+const CHOSEN: &str = ", chosen (update_row, revision_row) AS (
     SELECT u.update_row, u.revision_row FROM options o
     JOIN approvals a ON a.action = 0 AND a.mirrored = o.replica
     JOIN updates u ON u.update_id = a.update_id
@@ -64,14 +99,15 @@ WITH RECURSIVE options AS (
     SELECT child.update_row, child.revision_row FROM chosen c
     JOIN relations r ON r.revision_row = c.revision_row AND r.kind = 3
     JOIN updates child ON child.update_row = r.target_row
-)
-INSERT INTO content_files (file_row, run_id)
-SELECT DISTINCT f.id, $1::bigint FROM chosen c
+)";
+
+/// Their files.
+const FILES: &str = "
+FROM chosen c
 JOIN revision_files rf ON rf.revision_row = c.revision_row
 JOIN files f ON f.id = rf.file_row
 CROSS JOIN options o
-WHERE (o.express OR f.patching <> 'Express')
-ON CONFLICT (file_row) DO NOTHING";
+WHERE (o.express OR f.patching <> 'Express')";
 
 /// Row, SHA-1, SHA-256, bytes, name, address; failed tries and the last reason.
 type Row = (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, (i32, String));
@@ -125,7 +161,7 @@ pub async fn ask(conn: &mut AsyncPgConnection, digests: &[Sha1Digest]) -> QueryR
         files::table.filter(files::sha1.eq_any(&wanted)).select(files::sha1).load(conn).await?;
     diesel::sql_query(
         "INSERT INTO content_files AS c (file_row)
-         SELECT f.id FROM files f CROSS JOIN sync_options o WHERE f.sha1 = ANY($1) AND o.files_store = 'local'
+         SELECT f.id FROM files f CROSS JOIN files_in_force o WHERE f.sha1 = ANY($1) AND o.store = 'local'
          ON CONFLICT (file_row) DO UPDATE SET state = 'wanted', attempts = 0, next_try = now()
          WHERE c.state = 'failed'",
     )

@@ -171,6 +171,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    product_visits (account_id) {
+        account_id -> Int8,
+        last_at -> Timestamptz,
+        before_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     publications (id) {
         id -> Int8,
         run_id -> Nullable<Int8>,
@@ -438,6 +446,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     option_drafts,
     owed_revisions,
+    product_visits,
     publications,
     relations,
     revision_files,

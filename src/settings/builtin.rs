@@ -76,5 +76,12 @@ pub fn is_stand_in(tree: &CategoryTree, id: Uuid) -> bool {
 }
 
 fn node(title: &str, id: Uuid, kind: NodeKind, parent: Option<Uuid>) -> Node {
-    Node { id, title: title.to_owned(), kind, parents: parent.into_iter().collect(), updates: 0 }
+    Node {
+        id,
+        title: title.to_owned(),
+        kind,
+        parents: parent.into_iter().collect(),
+        updates: 0,
+        is_new: false,
+    }
 }

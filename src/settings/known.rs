@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::builtin;
 use super::tree::{CategoryTree, Node, NodeKind};
+use super::{builtin, visits};
 use crate::db::schema::{update_categories, updates};
 
 /// The kinds of `updates.kind` that are categories: category and classification.
@@ -18,15 +19,16 @@ const CATEGORY_KINDS: [i16; 2] = [2, 3];
 /// # Errors
 /// The database's.
 pub async fn known_tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
-    build(conn, BTreeMap::new()).await
+    build(conn, BTreeMap::new(), None).await
 }
 
-/// The same with the number of updates known for each category. Three statements, the third of
-/// which reads the whole membership table.
+/// The same with the number of updates known for each category, and with what is new since the account's last visit.
+/// Four statements, one of which reads the whole membership table.
 ///
 /// # Errors
 /// The database's.
-pub async fn known_tree_with_counts(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
+pub async fn known_tree_for(conn: &mut AsyncPgConnection, account_id: i64) -> QueryResult<CategoryTree> {
+    let since = visits::before(conn, account_id).await?;
     let counts: Vec<(i32, i64)> = update_categories::table
         .inner_join(updates::table.on(updates::update_row.eq(update_categories::update_row)))
         .filter(updates::approvable)
@@ -35,13 +37,23 @@ pub async fn known_tree_with_counts(conn: &mut AsyncPgConnection) -> QueryResult
         .load(conn)
         .await?;
     let counts = counts.into_iter().map(|(row, n)| (row, n.unsigned_abs())).collect();
-    build(conn, counts).await
+    build(conn, counts, since).await
 }
 
-async fn build(conn: &mut AsyncPgConnection, counts: BTreeMap<i32, u64>) -> QueryResult<CategoryTree> {
-    let categories: Vec<(i32, Uuid, String, Option<String>)> = updates::table
+async fn build(
+    conn: &mut AsyncPgConnection,
+    counts: BTreeMap<i32, u64>,
+    since: Option<DateTime<Utc>>,
+) -> QueryResult<CategoryTree> {
+    let categories: Vec<(i32, Uuid, String, Option<String>, DateTime<Utc>)> = updates::table
         .filter(updates::kind.eq_any(CATEGORY_KINDS))
-        .select((updates::update_row, updates::update_id, updates::title, updates::category_type))
+        .select((
+            updates::update_row,
+            updates::update_id,
+            updates::title,
+            updates::category_type,
+            updates::arrived_at,
+        ))
         .load(conn)
         .await?;
     let above: Vec<(i32, i32)> = update_categories::table
@@ -57,10 +69,17 @@ async fn build(conn: &mut AsyncPgConnection, counts: BTreeMap<i32, u64>) -> Quer
     }
     let mut nodes: Vec<Node> = categories
         .into_iter()
-        .filter_map(|(row, id, title, kind)| {
+        .filter_map(|(row, id, title, kind, arrived_at)| {
             let kind = NodeKind::from_category_type(kind.as_deref().unwrap_or_default())?;
             let parents = parents.remove(&row).unwrap_or_default();
-            Some(Node { id, title, kind, parents, updates: counts.get(&row).copied().unwrap_or(0) })
+            Some(Node {
+                id,
+                title,
+                kind,
+                parents,
+                updates: counts.get(&row).copied().unwrap_or(0),
+                is_new: since.is_some_and(|since| arrived_at > since),
+            })
         })
         .collect();
     nodes.extend(builtin::nodes(&nodes));

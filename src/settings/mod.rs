@@ -1,7 +1,7 @@
 //! What an administrator changes in the browser or with `weir options`: types, rules, storage.
 //!
 //! The rules are pure and in one place; page and command line use the same ones. This module owns
-//! the tables `sync_options`, `selected_categories` and `option_drafts`.
+//! the tables `sync_options`, `selected_categories`, `option_drafts` and `product_visits`.
 
 mod actor;
 mod audit;
@@ -10,6 +10,7 @@ pub mod changes;
 pub mod drafts;
 mod error;
 mod host;
+mod in_force;
 pub mod keys;
 mod known;
 pub mod languages;
@@ -22,13 +23,15 @@ mod store;
 mod text;
 pub mod tree;
 pub mod validate;
+pub mod visits;
 
 pub use actor::Actor;
 pub use audit::record_refusal;
 pub use error::SettingsError;
 pub use host::{host_address, normalize_host};
+pub use in_force::{FilesInForce, enabled_languages, files_in_force};
 pub use keys::{Key, Panel};
-pub use known::{known_tree, known_tree_with_counts};
+pub use known::{known_tree, known_tree_for};
 pub use options::{
     CategoryKind, FileStore, Files, Languages, Proxy, Schedule, ScheduleMode, Selected, Source, SourceKind,
     SyncOptions,

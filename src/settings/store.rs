@@ -221,11 +221,7 @@ impl OptionsRow {
                 basic: self.proxy_basic,
             },
             files: Files {
-                store: match self.files_store.as_str() {
-                    "local" => FileStore::Local,
-                    "source" => FileStore::Source,
-                    other => return Err(unreadable("files.store", other)),
-                },
+                store: file_store(&self.files_store)?,
                 deferred: self.files_deferred,
                 express: self.files_express,
                 languages: Languages::from_text(&self.files_languages)
@@ -244,10 +240,18 @@ fn category_kind(text: &str) -> Result<CategoryKind, SettingsError> {
     }
 }
 
+pub(super) fn file_store(text: &str) -> Result<FileStore, SettingsError> {
+    match text {
+        "local" => Ok(FileStore::Local),
+        "source" => Ok(FileStore::Source),
+        other => Err(unreadable("files.store", other)),
+    }
+}
+
 fn number<T: TryFrom<i32>>(key: &'static str, stored: i32) -> Result<T, SettingsError> {
     T::try_from(stored).map_err(|_| unreadable(key, &stored.to_string()))
 }
 
-fn unreadable(key: &'static str, value: &str) -> SettingsError {
+pub(super) fn unreadable(key: &'static str, value: &str) -> SettingsError {
     SettingsError::Unreadable { key, value: value.to_owned() }
 }

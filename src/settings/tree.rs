@@ -50,6 +50,8 @@ pub struct Node {
     pub parents: Vec<Uuid>,
     /// How many updates of it are known here; 0 before the first run.
     pub updates: u64,
+    /// It came after the person's visit before this one.
+    pub is_new: bool,
 }
 
 /// How the check box of a category looks.

@@ -23,13 +23,6 @@ pub(super) fn merge(old: &Value, reply: &GetConfigDataReply) -> Value {
     })
 }
 
-/// The short names of the languages that the source gives out; empty when it has not told.
-pub(super) fn enabled_languages(facts: &Value) -> BTreeSet<String> {
-    let languages = facts.get("languages").and_then(Value::as_object);
-    let enabled = languages.into_iter().flatten().filter(|(_, entry)| entry["enabled"] == true);
-    enabled.filter_map(|(_, entry)| entry["short"].as_str().map(str::to_owned)).collect()
-}
-
 /// The numbers of languages by their short names; unknown names are passed over.
 pub(super) fn language_ids(facts: &Value, names: &BTreeSet<String>) -> BTreeSet<i32> {
     let Some(languages) = facts.get("languages").and_then(Value::as_object) else { return BTreeSet::new() };

@@ -8,9 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::SyncError;
-use super::facts::enabled_languages;
 use crate::db::schema::sources;
-use crate::settings::{Source, SourceKind};
+use crate::settings::{Source, SourceKind, enabled_languages};
 
 /// What is kept of a source that was asked before.
 #[derive(Debug, Clone, Default)]

@@ -36,7 +36,14 @@ async fn tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
     .await?;
     Ok(CategoryTree::new(rows.into_iter().filter_map(|row| {
         let kind = NodeKind::from_category_type(&row.category_type)?;
-        Some(Node { id: row.update_id, title: row.title, kind, parents: row.parents, updates: 0 })
+        Some(Node {
+            id: row.update_id,
+            title: row.title,
+            kind,
+            parents: row.parents,
+            updates: 0,
+            is_new: false,
+        })
     })))
 }
 
@@ -67,6 +74,8 @@ pub(super) async fn expand_now(
         products,
         classifications,
         languages: match &options.files.languages {
+            // What the upstream server of a replica gives out is decided there.
+            _ if options.replica => Default::default(),
             Languages::Only(names) => super::facts::language_ids(facts, names),
             Languages::Locale => {
                 super::facts::language_ids(facts, &BTreeSet::from([locale::short().to_owned()]))

@@ -60,6 +60,7 @@ async fn show_content_store(
 ) -> Result<Reply, PageError> {
     let options = settings::load(&mut db.0).await.map_err(PageError::internal)?;
     let zone = options.schedule.time_zone;
+    let files = settings::files_in_force(&mut db.0).await.map_err(PageError::internal)?.files;
     let amounts = overview::amounts(&mut db.0).await?;
     let amount = |state: &str| {
         let found = amounts.iter().find(|one| one.state == state);
@@ -74,7 +75,7 @@ async fn show_content_store(
         Err(error) => (String::new(), String::new(), Some(error.to_string()), false),
     };
     let page = StorePage {
-        choice: match (options.files.store, options.files.deferred) {
+        choice: match (files.store, files.deferred) {
             (FileStore::Source, _) => "Files are not stored here; computers install from Microsoft Update.",
             (FileStore::Local, true) => "Files are fetched when an update is approved for installation.",
             (FileStore::Local, false) => "Files are fetched along with each synchronization.",

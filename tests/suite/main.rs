@@ -23,6 +23,7 @@ mod migrations;
 mod options;
 mod options_browser;
 mod options_command;
+mod options_files;
 mod options_products;
 mod routes;
 mod run_page;

@@ -106,3 +106,42 @@ async fn five_thousand_products_are_shown_searched_and_all_ticked() {
     assert_eq!(chosen.len(), 2);
     assert!(chosen.contains(&id(COMPANY)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s058_what_came_since_the_last_visit_is_marked_and_the_foot_counts() {
+    let (app, visitor) = start().await;
+    let opened =
+        [("version", "1"), ("draft", ""), ("schedule.mode", "manual"), ("source.kind", "microsoft-update")];
+    let open = || async {
+        let to = visitor.post_from(ADDRESS, &format!("{ADDRESS}/products"), &opened).await;
+        visitor.get(to.location()).await
+    };
+    let marked = |page: &Page| page.body.matches("new since your last visit").count();
+    assert_eq!(marked(&open().await), 0, "on the first visit nothing is new");
+    let sql = format!(
+        "UPDATE product_visits SET last_at = now() - interval '1 hour';
+         SET session_replication_role = replica;
+         UPDATE updates SET arrived_at = now() - interval '2 hours' WHERE update_id <> '{}'",
+        id(205)
+    );
+    app.db.client().await.batch_execute(&sql).await.unwrap();
+    for _ in 0..2 {
+        let page = open().await;
+        assert_eq!(marked(&page), 1, "opened again soon it is the same visit");
+        assert!(page.text("main").contains("1 new entry since your last visit."));
+    }
+
+    let (shown, ticked) = ([id(2), id(202), id(402)], [id(202), id(402)]);
+    let mut fields = vec![("draft", ""), ("back", "")];
+    fields.extend(shown.iter().map(|one| ("seen", one.as_str())));
+    fields.extend(ticked.iter().map(|one| ("tick", one.as_str())));
+    let counted = visitor.post_from(ADDRESS, &format!("{ADDRESS}/products/count"), &fields).await;
+    assert_eq!(
+        counted.body.trim(),
+        "1 whole family, 2 single products",
+        "Windows is ticked and was not shown"
+    );
+    let stored: i64 =
+        app.db.client().await.query_one("SELECT version FROM sync_options", &[]).await.unwrap().get(0);
+    assert_eq!(stored, 1);
+}

@@ -98,7 +98,19 @@ const RULES: &[(&str, &str, &str, Least)] = &[
         "/options/synchronization/stop",
         Least::Role(Role::Administrator),
     ),
+    (
+        "POST",
+        "/options/synchronization/products/count",
+        "/options/synchronization/products/count",
+        Least::Role(Role::Administrator),
+    ),
     ("GET", "/options/synchronization/state", "/options/synchronization/state", Least::Role(Role::Reporter)),
+    (
+        "GET",
+        "/options/synchronization/events",
+        "/options/synchronization/events",
+        Least::Role(Role::Reporter),
+    ),
     (
         "POST",
         "/options/synchronization/products",

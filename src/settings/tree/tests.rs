@@ -15,6 +15,7 @@ fn tree() -> CategoryTree {
         kind,
         parents: parents.iter().copied().map(id).collect(),
         updates: 0,
+        is_new: false,
     };
     CategoryTree::new([
         node(1, "Microsoft", NodeKind::Company, &[]),
@@ -55,6 +56,7 @@ fn a_ticked_parent_stands_for_the_products_below_now_and_later() {
         kind: NodeKind::Product,
         parents: vec![id(10)],
         updates: 0,
+        is_new: false,
     });
     let grown = CategoryTree::new(nodes);
     assert!(expand(&grown, &ticks(&[10])).contains(&id(13)));
@@ -135,6 +137,7 @@ fn a_circle_does_not_hang() {
         kind: NodeKind::Family,
         parents: vec![id(parent)],
         updates: 0,
+        is_new: false,
     };
     let tree = CategoryTree::new([node(1, 2), node(2, 1), node(3, 3)]);
     assert_eq!(tree.descendants(id(1)), set(&[2]));

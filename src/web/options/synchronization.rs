@@ -10,6 +10,7 @@ mod next_run;
 mod notice;
 mod products;
 mod question;
+mod room;
 mod supply;
 mod tasks;
 mod tree_view;
@@ -26,10 +27,11 @@ use self::notice::RunNotice;
 use self::question::Question;
 use self::view::{OptionsPage, View};
 use super::{OptionsParts, actor};
+use crate::content::Store;
 use crate::settings::drafts::{self, Draft};
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
-use crate::settings::{self, FieldErrors, Proxy, SettingsError, SyncOptions, changes};
+use crate::settings::{self, FieldErrors, FilesInForce, Proxy, SettingsError, SyncOptions, changes};
 use crate::sync::offer::{self, Offer};
 use crate::web::synchronizations::{StatusBox, begin};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell};
@@ -52,6 +54,8 @@ struct Scene {
     tree: CategoryTree,
     /// What the source of `current` told when it was asked last; `None`: never asked.
     offer: Option<Offer>,
+    /// For a replica what its upstream server decides, as far as it has told.
+    in_force: FilesInForce,
 }
 
 impl Scene {
@@ -59,7 +63,8 @@ impl Scene {
         let current = settings::load(conn).await.map_err(page_error)?;
         let tree = settings::known_tree(conn).await?;
         let offer = offer::of(conn, &current.source).await?;
-        Ok(Self { current, tree, offer })
+        let in_force = settings::files_in_force(conn).await.map_err(page_error)?;
+        Ok(Self { current, tree, offer, in_force })
     }
 }
 
@@ -74,6 +79,7 @@ fn page_error(error: SettingsError) -> PageError {
 async fn show_options(
     reporter: Reporter,
     mut db: Db,
+    store: &State<Store>,
     cookies: &CookieJar<'_>,
     draft: Option<&str>,
 ) -> Result<Reply, PageError> {
@@ -89,6 +95,7 @@ async fn show_options(
     let may_save = reporter.shell.can_administer();
     let mut view = View::new(&scene, &typed, may_save).with_draft(id).with_password_lost(password_lost);
     if id.is_some() {
+        view.take_room(&mut db.0, store, &scene, &typed).await?;
         // so that a save in between is still noticed
         view.version = version;
     }
@@ -112,6 +119,7 @@ async fn save_options(
     admin: Administrator,
     mut db: Db,
     parts: &State<OptionsParts>,
+    store: &State<Store>,
     cookies: &CookieJar<'_>,
     then: Option<&str>,
     confirmed: Option<&str>,
@@ -129,6 +137,11 @@ async fn save_options(
         }
     };
     let mut wanted = valid.options;
+    let room = room::look(&mut db.0, store, &scene.current, &wanted).await?;
+    if let Some(no_room) = room.and_then(|room| room.refusal) {
+        let errors = FieldErrors(vec![no_room]);
+        return refuse(&mut db.0, admin.shell, &scene, sent, &errors).await;
+    }
     let and_synchronize = then == Some("synchronize");
     if wanted.replica && !scene.current.replica && confirmed != Some("replica") {
         let of = wanted.source.shown();

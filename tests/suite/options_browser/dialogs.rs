@@ -22,7 +22,9 @@ async fn by_mouse_a_choice_goes_into_the_page_and_loses_nothing_typed() {
     page.see("all products, and future ones").await;
     page.click_button("Show 21 products of Windows").await;
     page.see("Windows XP included").await;
+    page.see("1 whole family selected").await;
     page.uncheck("Windows XP").await;
+    page.see("20 single products selected").await;
     page.see(NO_LONGER).await;
     page.see("some selected, future ones not included").await;
     // ticking the family again takes that back

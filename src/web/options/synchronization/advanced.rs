@@ -7,11 +7,12 @@ use askama::Template;
 use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
 use rocket::http::Status;
-use rocket::{Route, get, post, routes};
+use rocket::{Route, State, get, post, routes};
 
 use super::dialog::{Frame, Work, asked_over_the_page, over_the_page};
 use super::form::Fields;
 use super::view;
+use crate::content::Store;
 use crate::settings::languages::{LANGUAGES, language_name};
 use crate::settings::{Key, Languages, locale};
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell, Wants};
@@ -143,15 +144,16 @@ async fn choose_advanced(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
+    store: &State<Store>,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
     let (draft, back) = (fields.first("draft"), fields.first("back"));
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
     work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
-    let store = fields.first(Key::FilesStore.name());
-    work.draft.values.insert(Key::FilesStore, store.to_owned());
+    let place = fields.first(Key::FilesStore.name());
+    work.draft.values.insert(Key::FilesStore, place.to_owned());
     // Without local files the rest is not in force and keeps its value.
-    if store != "source" {
+    if place != "source" {
         for key in [Key::FilesDeferred, Key::FilesExpress] {
             let ticked = fields.first(key.name()) == "true";
             work.draft.values.insert(key, ticked.to_string());
@@ -165,7 +167,7 @@ async fn choose_advanced(
         }
         work.draft.values.insert(Key::FilesLanguages, languages);
     }
-    work.finish(&mut db.0, admin, wants).await
+    work.finish(&mut db.0, admin, wants, store).await
 }
 
 /// "Only in the selected languages" without one: the dialog comes back with everything else as chosen.

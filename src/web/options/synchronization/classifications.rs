@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use askama::Template;
 use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
-use rocket::{Route, get, post, routes};
+use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
 use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
 use super::tree_view::{self, NodeView};
 use super::view;
-use crate::settings::{CategoryKind, Key, known_tree_with_counts};
+use crate::content::Store;
+use crate::settings::{CategoryKind, Key, known_tree_for};
 use crate::web::words::counted;
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
@@ -37,7 +38,8 @@ async fn show(
     mut work: Work,
     wants: Wants,
 ) -> Result<Reply, PageError> {
-    work.scene.tree = known_tree_with_counts(conn).await?;
+    let account_id = shell.account.as_ref().map_or(0, |account| account.id);
+    work.scene.tree = known_tree_for(conn, account_id).await?;
     let tree = &work.scene.tree;
     let ticks = view::meant_ticks(&work.scene.current, &work.typed(), tree, KIND);
     let mut nodes = tree_view::classifications(tree, &ticks);
@@ -85,6 +87,7 @@ async fn choose_classifications(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
+    store: &State<Store>,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
     let (draft, back) = (fields.first("draft"), fields.first("back"));
@@ -95,5 +98,5 @@ async fn choose_classifications(
     let kept = current.iter().map(|one| one.category_id).filter(|id| !seen.contains(id));
     let chosen: BTreeSet<Uuid> = kept.chain(ticked.intersection(&seen).copied()).collect();
     work.draft.values.insert(Key::Classifications, view::ids_text(chosen));
-    work.finish(&mut db.0, admin, wants).await
+    work.finish(&mut db.0, admin, wants, store).await
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::form::Fields;
 use super::view::View;
 use super::{ADDRESS, Scene, read};
+use crate::content::Store;
 use crate::settings::drafts::{self, Draft};
 use crate::settings::validate::Typed;
 use crate::settings::{self, Key};
@@ -156,6 +157,7 @@ impl Work {
         conn: &mut AsyncPgConnection,
         admin: Administrator,
         wants: Wants,
+        store: &Store,
     ) -> Result<Reply, PageError> {
         self.keep(conn, admin.account.id).await?;
         if let Ok(back) = Uuid::try_parse(&self.back) {
@@ -168,7 +170,9 @@ impl Work {
         let current = &self.scene.current;
         let unchanged = |key: &Key| self.draft.values.get(key).is_none_or(|text| *text == key.text(current));
         let id = self.id.filter(|_| !IN_DIALOGS.iter().all(unchanged));
-        let view = View::new(&self.scene, &self.typed(), true).with_draft(id);
+        let typed = self.typed();
+        let mut view = View::new(&self.scene, &typed, true).with_draft(id);
+        view.take_room(conn, store, &self.scene, &typed).await?;
         Reply::ok(&Chosen { view })
     }
 }

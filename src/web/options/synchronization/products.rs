@@ -3,7 +3,7 @@
 use askama::Template;
 use diesel_async::AsyncPgConnection;
 use rocket::form::Form;
-use rocket::{Route, get, post, routes};
+use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
 use super::ADDRESS;
@@ -11,13 +11,14 @@ use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
 use super::tree_view::{self, Extent, HITS_MAX, NodeView};
 use super::view::{self, BrokenUp};
-use crate::settings::tree::{self, Answer};
-use crate::settings::{CategoryKind, Key, Selected, known_tree_with_counts};
+use crate::content::Store;
+use crate::settings::tree::{self, Answer, CategoryTree, NodeKind};
+use crate::settings::{CategoryKind, Key, Selected, known_tree_for, visits};
 use crate::web::words::{counted, grouped};
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![open_products, show_products, find_products, choose_products, show_children]
+    routes![open_products, show_products, find_products, count_products, choose_products, show_children]
 }
 
 const KIND: CategoryKind = CategoryKind::Product;
@@ -38,6 +39,8 @@ struct ProductsPage {
     asks_again: bool,
     /// No update source has told its products yet.
     is_builtin: bool,
+    /// What came since the last visit, in words; empty: nothing.
+    news: String,
 }
 
 impl ProductsPage {
@@ -66,6 +69,7 @@ impl ProductsPage {
             broken_up: view::broken_up(&work.scene.current, &ticks, tree),
             asks_again: false,
             is_builtin: work.scene.offer.is_none(),
+            news: news_words(tree),
         }
     }
 
@@ -89,6 +93,14 @@ fn hits_words(found: usize) -> String {
             format!("{} products match; the first {HITS_MAX} are shown.", grouped(n as i64))
         }
         n => format!("{n} products match."),
+    }
+}
+
+fn news_words(tree: &CategoryTree) -> String {
+    let new = tree.nodes().filter(|node| node.is_new && node.kind != NodeKind::Classification).count();
+    match new {
+        0 => String::new(),
+        n => format!("{} since your last visit.", counted(n as i64, "new entry", "new entries")),
     }
 }
 
@@ -129,10 +141,11 @@ async fn open_products(
 ) -> Result<Reply, PageError> {
     let mut work = Work::open(&mut db.0, admin.account.id, &fields, wants).await?;
     work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
+    visits::record(&mut db.0, admin.account.id).await?;
     if wants == Wants::Page {
         return Ok(Reply::SeeOther(work.address("products")));
     }
-    work.scene.tree = known_tree_with_counts(&mut db.0).await?;
+    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
     ProductsPage::new(admin.shell, &work, "", wants).answer(wants)
 }
 
@@ -148,7 +161,7 @@ async fn show_products(
     let (draft, back) = (draft.unwrap_or_default(), back.unwrap_or_default());
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
     work.refuse_if_locked(&mut db.0, &admin.shell, false).await?;
-    work.scene.tree = known_tree_with_counts(&mut db.0).await?;
+    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
     ProductsPage::new(admin.shell, &work, find.unwrap_or_default(), wants).answer(wants)
 }
 
@@ -167,8 +180,22 @@ async fn find_products(
         let find: String = url::form_urlencoded::byte_serialize(find.as_bytes()).collect();
         return Ok(Reply::SeeOther(format!("{}&find={find}", work.address("products"))));
     }
-    work.scene.tree = known_tree_with_counts(&mut db.0).await?;
+    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
     Reply::ok(&ProductsPage::new(admin.shell, &work, find, wants).as_list())
+}
+
+/// How much the boxes of the form stand for, as they are ticked and before anything is kept.
+#[post("/options/synchronization/products/count", data = "<fields>")]
+async fn count_products(admin: Administrator, mut db: Db, fields: Form<Fields>) -> Result<Reply, PageError> {
+    let work = take(&mut db.0, &admin, &fields).await?;
+    Reply::ok(&Counted { counted: counted_words(&ticks(&work)) })
+}
+
+/// The words at the foot of the dialog.
+#[derive(Template)]
+#[template(source = "{{ counted }}", ext = "html")]
+struct Counted {
+    counted: String,
 }
 
 /// OK. A family that loses its future products is said first; then a second OK is needed, unless the
@@ -178,16 +205,17 @@ async fn choose_products(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
+    store: &State<Store>,
     fields: Form<Fields>,
 ) -> Result<Reply, PageError> {
     let mut work = take(&mut db.0, &admin, &fields).await?;
     let told = fields.ids("told");
     let broken_up = view::broken_up(&work.scene.current, &ticks(&work), &work.scene.tree);
     if broken_up.iter().all(|one| told.contains(&one.id)) {
-        return work.finish(&mut db.0, admin, wants).await;
+        return work.finish(&mut db.0, admin, wants, store).await;
     }
     work.keep(&mut db.0, admin.account.id).await?;
-    work.scene.tree = known_tree_with_counts(&mut db.0).await?;
+    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
     let mut page = ProductsPage::new(admin.shell, &work, "", wants);
     page.asks_again = true;
     page.answer(wants)
@@ -210,7 +238,7 @@ async fn show_children(
 ) -> Result<Reply, PageError> {
     let (draft, back) = (draft.unwrap_or_default(), back.unwrap_or_default());
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
-    work.scene.tree = known_tree_with_counts(&mut db.0).await?;
+    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
     let parent = Uuid::try_parse(parent).unwrap_or_default();
     let address = format!("{ADDRESS}/products/children?draft={draft}&back={back}");
     let nodes = tree_view::below(&work.scene.tree, &ticks(&work), parent, Extent::OnOpening(&address));

@@ -149,10 +149,11 @@ fn node(tree: &CategoryTree, looks: &Looks<'_>, id: Uuid, parent: Option<Uuid>) 
             format!("{ticked} of {all} selected, future ones not included")
         }
     };
-    let detail = match known.updates {
+    let here = match known.updates {
         0 => String::new(),
         n => format!("{} here", counted(n as i64, "update", "updates")),
     };
+    let detail = join(&here, if known.is_new { "new since your last visit" } else { "" });
     Some(NodeView {
         id,
         dom_id: format!("{}-{id}", parent.map(|one| one.to_string()).unwrap_or_default()),

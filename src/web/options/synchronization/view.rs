@@ -2,6 +2,7 @@
 
 use askama::Template;
 use chrono::Utc;
+use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use super::chips::chips;
@@ -9,18 +10,19 @@ use super::form::Fault;
 use super::moments::{self, NextRun};
 use super::notice::Notice;
 use super::question::Question;
-use super::{Scene, supply};
+use super::{Scene, room, supply};
+use crate::content::Store;
 use crate::settings::changes::{self, Change};
 use crate::settings::languages::language_name;
 use crate::settings::tree::{CategoryTree, Look, Looks};
 use crate::settings::validate::{PasswordInput, Typed, Valid, World, parse_ticks, validate};
 use crate::settings::{
-    CategoryKind, FieldErrors, FileStore, Key, Languages, OwnServices, Panel, Selected, SourceKind,
+    CategoryKind, FieldErrors, FileStore, Files, Key, Languages, OwnServices, Panel, Selected, SourceKind,
     SyncOptions, locale,
 };
 use crate::web::form::Choice;
 use crate::web::synchronizations::StatusBox;
-use crate::web::{Field, Shell};
+use crate::web::{Field, PageError, Shell};
 
 /// The whole page.
 #[derive(Template)]
@@ -109,6 +111,8 @@ pub struct View {
     pub microsoft: bool,
     pub files: String,
     pub languages: String,
+    /// What saving would fetch, against the room there is; empty: no more than now.
+    pub room: String,
     pub files_error: Option<String>,
 }
 
@@ -122,6 +126,7 @@ impl View {
         };
         // What the page says in words follows what is typed, as far as it can be read.
         let meant = meant(current, typed, tree);
+        let files = if scene.in_force.is_inherited { &scene.in_force.files } else { &meant.files };
         let product_ticks = meant_ticks(current, typed, tree, CategoryKind::Product);
         let classification_ticks = meant_ticks(current, typed, tree, CategoryKind::Classification);
         Self {
@@ -169,8 +174,9 @@ impl View {
             replica: field(Key::Replica),
             locked_by: if current.replica { current.source.shown() } else { String::new() },
             microsoft: meant.source.kind == SourceKind::MicrosoftUpdate,
-            files: files_words(&meant),
-            languages: languages_words(&meant),
+            files: files_words(files),
+            languages: languages_words(&files.languages),
+            room: String::new(),
             files_error: None,
         }
     }
@@ -216,6 +222,20 @@ impl View {
             rows,
         });
         self
+    }
+
+    /// With what saving would fetch.
+    pub(super) async fn take_room(
+        &mut self,
+        conn: &mut AsyncPgConnection,
+        store: &Store,
+        scene: &Scene,
+        typed: &Typed,
+    ) -> Result<(), PageError> {
+        let meant = meant(&scene.current, typed, &scene.tree);
+        let room = room::look(conn, store, &scene.current, &meant).await?;
+        self.room = room.map(|room| room.words).unwrap_or_default();
+        Ok(())
     }
 
     /// The line under the password.
@@ -362,8 +382,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-fn files_words(options: &SyncOptions) -> String {
-    let files = &options.files;
+fn files_words(files: &Files) -> String {
     let words = match (files.store, files.deferred) {
         (FileStore::Source, _) => {
             "Update files are not stored here. Clients install updates from Microsoft Update."
@@ -380,12 +399,14 @@ fn files_words(options: &SyncOptions) -> String {
     format!("{words}{more}")
 }
 
-fn languages_words(options: &SyncOptions) -> String {
-    match &options.files.languages {
+fn languages_words(languages: &Languages) -> String {
+    match languages {
         Languages::All => "All, including new languages".to_owned(),
         Languages::Locale => format!("The language of this server ({})", locale::name()),
         Languages::Only(names) => {
-            names.iter().map(|short| language_name(short)).collect::<Vec<_>>().join(", ")
+            let mut names: Vec<_> = names.iter().map(|short| language_name(short)).collect();
+            names.sort_unstable();
+            names.join(", ")
         }
     }
 }

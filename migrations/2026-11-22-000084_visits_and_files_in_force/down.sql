@@ -1,0 +1,2 @@
+DROP VIEW files_in_force;
+DROP TABLE product_visits;
