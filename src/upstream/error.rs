@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::tls::TlsProblem;
+
 /// The station of the way at which something failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Hop {
@@ -57,8 +59,17 @@ pub enum UpstreamError {
     ProxySignIn { proxy: String },
     #[error("The proxy server {proxy} did not open a connection to {address}: {reason}.")]
     ProxyRefused { proxy: String, address: String, reason: String },
-    #[error("No secure connection to {address}: {reason}.")]
-    Tls { address: String, reason: String },
+    #[error("No secure connection to {address}: {problem}.")]
+    Tls { address: String, problem: TlsProblem },
+    #[error("{address} did not answer {operation} in HTTP.")]
+    NotHttp { operation: &'static str, address: String },
+    #[error("{address} wants a sign-in before {operation} ({schemes}), which Weir does not support.")]
+    SignInWanted {
+        operation: &'static str,
+        address: String,
+        /// What it offers, e.g. `Negotiate, NTLM`.
+        schemes: String,
+    },
     #[error("{operation} at {address} broke off: {reason}.")]
     BrokeOff { operation: &'static str, address: String, reason: String },
     #[error("{operation} at {address} took longer than {limit_s} s ({stage}).")]
@@ -123,6 +134,8 @@ impl UpstreamError {
             | Self::Status { .. }
             | Self::Redirected { .. }
             | Self::NotSoap { .. }
+            | Self::NotHttp { .. }
+            | Self::SignInWanted { .. }
             | Self::ForeignAuthorization { .. } => Hop::Http,
             Self::Unreadable { .. }
             | Self::Fault { .. }
@@ -143,7 +156,7 @@ impl UpstreamError {
             Self::Busy { .. } => "UssBusy",
             Self::Status { status: 429 | 503, .. } => "UssBusy",
             Self::Status { status: 404, .. } => "UssNotFound",
-            Self::Status { status: 401 | 403, .. } => "DssAuthenticationError",
+            Self::SignInWanted { .. } | Self::Status { status: 401 | 403, .. } => "DssAuthenticationError",
             Self::Fault { code, .. } if code == "InternalServerError" => "UssInternalError",
             Self::Fault { code, .. } if code == "InvalidAuthorizationCookie" => "DssAuthenticationError",
             Self::CookieRejected { .. } | Self::ForeignAuthorization { .. } => "DssAuthenticationError",
@@ -173,13 +186,14 @@ impl UpstreamError {
             Self::ProxyRefused { .. } => {
                 "Ask the administrator of the proxy server to allow this connection."
             }
-            Self::Tls { .. } => {
-                "Check that the port number is the one for SSL, and that Weir trusts the authority that issued the server's certificate."
+            Self::Tls { problem, .. } => problem.advice(),
+            Self::NotHttp { .. } => {
+                "If the port number is the one for SSL, tick Use SSL when synchronizing update information under Options; else check the port number."
             }
             Self::TooLarge { .. } => {
                 "The server sent more than Weir accepts. Check that the address is that of an update server."
             }
-            Self::Status { status: 401 | 403, .. } => {
+            Self::SignInWanted { .. } | Self::Status { status: 401 | 403, .. } => {
                 "The server wants a Windows sign-in for this address. Allow anonymous access to its two services."
             }
             Self::Status { .. } | Self::NotSoap { .. } | Self::Redirected { .. } => {
@@ -211,6 +225,7 @@ impl UpstreamError {
             | Self::Unreachable { .. }
             | Self::ProxyUnreachable { .. }
             | Self::BrokeOff { .. }
+            | Self::NotHttp { .. }
             | Self::TimedOut { .. }
             | Self::TooSlow { .. } => Some(None),
             Self::Busy { retry_after, .. } => Some(*retry_after),

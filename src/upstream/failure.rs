@@ -5,6 +5,7 @@ use std::io;
 
 use super::error::{UpstreamError, quote};
 use super::target::Target;
+use super::tls::TlsProblem;
 
 /// What to say about an error that came while sending or receiving.
 ///
@@ -36,14 +37,18 @@ pub(super) fn classify(
         return UpstreamError::ProxyRefused { proxy, address, reason: quote(text) };
     }
     if error.is_connect() {
-        if let Some(reason) = tls_reason(error, &chain) {
-            return UpstreamError::Tls { address, reason };
+        let secure = target.origin.scheme() == "https";
+        if let Some(problem) = tls_problem(error).filter(|_| secure) {
+            return UpstreamError::Tls { address, problem };
         }
         let reason = connect_reason(error, connect_s);
         return match proxy {
             Some(proxy) => UpstreamError::ProxyUnreachable { proxy, reason },
             None => UpstreamError::Unreachable { address, reason },
         };
+    }
+    if is_not_http(error) {
+        return UpstreamError::NotHttp { operation, address };
     }
     let reason = match io_kind(error) {
         Some(io::ErrorKind::ConnectionReset) => "the connection was reset".to_owned(),
@@ -75,28 +80,38 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     found
 }
 
-/// A TLS error arrives as I/O error of kind `InvalidData`, or as an end in the middle of the handshake.
-fn tls_reason(error: &reqwest::Error, chain: &[String]) -> Option<String> {
-    let text = chain.last()?;
-    let says_tls = ["certificate", "handshake", "InvalidContentType", "received corrupt message"]
-        .iter()
-        .any(|word| text.contains(word));
-    let is_tls = says_tls || io_kind(error) == Some(io::ErrorKind::InvalidData);
-    is_tls.then(|| match text.as_str() {
-        text if text.contains("UnknownIssuer") => {
-            "its certificate comes from an authority that Weir does not trust here".to_owned()
+/// What went wrong in a handshake: the TLS library's error, or an end in the middle of it.
+fn tls_problem(error: &reqwest::Error) -> Option<TlsProblem> {
+    let mut next = error.source();
+    let mut ended = None;
+    while let Some(cause) = next {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return Some(TlsProblem::of(tls));
         }
-        text if text.contains("Expired") || text.contains("expired") => {
-            "its certificate has expired".to_owned()
+        next = match cause.downcast_ref::<io::Error>() {
+            Some(io) => {
+                let inner = io.get_ref().map(|inner| inner as &(dyn StdError + 'static));
+                if io.kind() == io::ErrorKind::UnexpectedEof || io.kind() == io::ErrorKind::ConnectionReset {
+                    ended = Some(TlsProblem::Closed);
+                }
+                inner.or_else(|| io.source())
+            }
+            None => cause.source(),
+        };
+    }
+    ended
+}
+
+/// Something answered, and not in HTTP.
+fn is_not_http(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
         }
-        text if text.contains("NotValidForName") || text.contains("not valid for name") => {
-            "its certificate is for another name".to_owned()
-        }
-        text if text.contains("InvalidContentType") || text.contains("corrupt message") => {
-            "the server does not speak SSL on this port".to_owned()
-        }
-        text => quote(text),
-    })
+        next = cause.source();
+    }
+    false
 }
 
 fn connect_reason(error: &reqwest::Error, connect_s: u64) -> String {

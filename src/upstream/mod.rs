@@ -11,6 +11,7 @@ mod limits;
 mod retry;
 mod session;
 mod target;
+mod tls;
 mod transport;
 
 pub use client::UpstreamClient;
@@ -20,3 +21,4 @@ pub use limits::TransportLimits;
 pub use retry::RetryPolicy;
 pub use session::Identity;
 pub use target::{MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, Target, Trust};
+pub use tls::{Presented, TlsProblem};

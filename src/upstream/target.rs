@@ -18,6 +18,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whom to trust on the connections to it: without TLS only the built-in root, so that no list of the system's is
+    /// looked for and missed.
+    pub(super) fn used_trust(&self) -> &Trust {
+        static NOBODY_ELSE: std::sync::LazyLock<Trust> = std::sync::LazyLock::new(|| {
+            Trust::Only(String::from_utf8_lossy(MICROSOFT_UPDATE_ROOT).into_owned())
+        });
+        if self.origin.scheme() == "https" { &self.trust } else { &NOBODY_ELSE }
+    }
+
     /// The address as messages show it: host and port.
     pub fn shown(&self) -> String {
         let host = self.origin.host_str().unwrap_or("?");

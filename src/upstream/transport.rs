@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Client, Proxy, Response, redirect};
 use tokio::time::timeout;
 use url::Url;
 
@@ -12,7 +12,8 @@ use super::error::{UpstreamError, quote};
 use super::failure::classify;
 use super::limits::TransportLimits;
 use super::retry::parse_retry_after;
-use super::target::{MICROSOFT_UPDATE_ROOT, ProxyTarget, Target, Trust};
+use super::target::{ProxyTarget, Target};
+use super::tls;
 
 /// An answer that looks like SOAP: status 200 or 500, and XML by its content type.
 pub(super) struct Answer {
@@ -101,6 +102,10 @@ impl Transport {
         {
             let proxy = format!("{}:{}", proxy.server, proxy.port);
             return Err(UpstreamError::ProxySignIn { proxy });
+        }
+        if status.as_u16() == 401 {
+            let schemes = schemes(response.headers());
+            return Err(UpstreamError::SignInWanted { operation, address: self.target.shown(), schemes });
         }
         let content_type = header(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
         let is_xml = content_type.to_ascii_lowercase().contains("xml");
@@ -198,34 +203,14 @@ pub(super) fn http_client(target: &Target, limits: &TransportLimits) -> Result<C
         .connect_timeout(limits.connect)
         .http1_only()
         .pool_idle_timeout(Duration::from_secs(60))
-        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")));
-    builder = trust(builder, target)?;
+        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls::client_config(target.used_trust())?);
     if let Some(proxy) = &target.proxy {
         builder = builder.proxy(build_proxy(proxy)?);
     }
     builder.build().map_err(|error| UpstreamError::Settings {
         reason: format!("no connection can be prepared ({})", quote(&root_cause(&error))),
     })
-}
-
-fn trust(builder: ClientBuilder, target: &Target) -> Result<ClientBuilder, UpstreamError> {
-    if target.origin.scheme() != "https" {
-        // No TLS will happen; without this the library would look for the system's authorities and may fail.
-        return Ok(builder.tls_certs_only(certificates(MICROSOFT_UPDATE_ROOT)?));
-    }
-    Ok(match &target.trust {
-        Trust::System => builder,
-        Trust::SystemAnd(pem) => builder.tls_certs_merge(certificates(pem.as_bytes())?),
-        Trust::Only(pem) => builder.tls_certs_only(certificates(pem.as_bytes())?),
-    })
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, UpstreamError> {
-    let unreadable = || UpstreamError::Settings {
-        reason: "the certificate of the trusted authority is not readable PEM text".to_owned(),
-    };
-    let found = Certificate::from_pem_bundle(pem).map_err(|_| unreadable())?;
-    if found.is_empty() { Err(unreadable()) } else { Ok(found) }
 }
 
 fn build_proxy(settings: &ProxyTarget) -> Result<Proxy, UpstreamError> {
@@ -248,6 +233,13 @@ fn build_proxy(settings: &ProxyTarget) -> Result<Proxy, UpstreamError> {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The ways to sign in that a 401 offers: the first word of each header.
+fn schemes(headers: &HeaderMap) -> String {
+    let offered = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let words: Vec<&str> = offered.filter_map(|text| text.split_whitespace().next()).take(6).collect();
+    if words.is_empty() { "no way named".to_owned() } else { quote(&words.join(", ")) }
 }
 
 fn shown_type(content_type: &str) -> String {
@@ -282,11 +274,5 @@ mod tests {
         assert_eq!(title_of("<HTML><TITLE lang=en> Sign\nin </Title>"), Some("Sign in".to_owned()));
         assert_eq!(title_of("<title></title>"), None);
         assert_eq!(title_of("no page"), None);
-    }
-
-    #[test]
-    fn the_pinned_root_is_one_readable_certificate() {
-        assert_eq!(certificates(MICROSOFT_UPDATE_ROOT).map(|found| found.len()).ok(), Some(1));
-        assert!(certificates(b"nonsense").is_err());
     }
 }

@@ -42,5 +42,6 @@ mod sync_sources;
 mod sync_transport;
 mod synchronize;
 mod torture;
+mod tls;
 mod updates_page;
 mod weight;

@@ -13,6 +13,7 @@ pub mod options;
 mod page;
 pub mod process;
 mod server;
+pub mod tls;
 pub mod upstream;
 mod visitor;
 

@@ -20,6 +20,8 @@ pub enum Trouble {
     Says(&'static str, &'static str),
     /// A page with this status.
     Html(u16, &'static str),
+    /// Status 401 that offers these ways to sign in.
+    SignIn(&'static [&'static str]),
     /// Status 503 with this `Retry-After`.
     RetryAfter(&'static str),
     /// The proper content, cut after this share of its length (of 20), and nothing that tells its length.
@@ -68,6 +70,10 @@ where
         Some(Trouble::Fault(code)) => fault(code, ""),
         Some(Trouble::Says(code, message)) => fault(code, message),
         Some(Trouble::Html(status, text)) => Answer::page(status, text),
+        Some(Trouble::SignIn(ways)) => {
+            let page = Answer::page(401, "Unauthorized");
+            ways.iter().fold(page, |page, way| page.with("www-authenticate", *way))
+        }
         Some(Trouble::RetryAfter(text)) => Answer::page(503, "Busy").with("retry-after", text),
         Some(Trouble::Xml(text)) => Answer::soap(200, text),
         Some(Trouble::Exactly(status, text)) => Answer::soap(status, text),
