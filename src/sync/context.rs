@@ -92,7 +92,12 @@ impl SyncContext {
 
     fn proxy(&self, settings: &Proxy) -> Result<ProxyTarget, SyncError> {
         let credentials = if settings.credentials { Some(self.credentials(settings)?) } else { None };
-        Ok(ProxyTarget { server: settings.server.clone(), port: settings.port, credentials })
+        Ok(ProxyTarget {
+            server: settings.server.clone(),
+            port: settings.port,
+            credentials,
+            is_patient: false,
+        })
     }
 
     fn credentials(&self, settings: &Proxy) -> Result<ProxyCredentials, SyncError> {

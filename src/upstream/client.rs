@@ -42,7 +42,7 @@ impl UpstreamClient {
     /// A client that has said nothing yet.
     ///
     /// # Errors
-    /// [`UpstreamError::Settings`] and [`UpstreamError::ProxySchemeMissing`]; no packet is sent.
+    /// [`UpstreamError::Settings`]; no packet is sent.
     pub fn new(
         target: Target,
         identity: Identity,

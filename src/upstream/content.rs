@@ -1,26 +1,24 @@
 //! Fetches files over plain HTTP GET, whole or from a byte on.
 
 use bytes::Bytes;
+use reqwest::Response;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER};
-use reqwest::{Client, Response};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use url::Url;
 
+use super::connections::Connections;
 use super::error::UpstreamError;
-use super::failure::classify;
 use super::limits::TransportLimits;
 use super::retry::parse_retry_after;
 use super::target::Target;
-use super::transport;
 
 /// The word for this kind of call in messages.
 const OPERATION: &str = "a file";
 
 /// The connections over which files come.
 pub struct ContentClient {
-    http: Client,
-    target: Target,
+    connections: Connections,
     limits: TransportLimits,
 }
 
@@ -56,8 +54,7 @@ impl ContentClient {
     /// # Errors
     /// As for the metadata connection.
     pub fn new(target: Target, limits: TransportLimits) -> Result<Self, UpstreamError> {
-        let http = transport::http_client(&target, &limits)?;
-        Ok(Self { http, target, limits })
+        Ok(Self { connections: Connections::new(target, limits)?, limits })
     }
 
     /// Asks for the bytes of a file of `size` bytes from `from` on. Redirections are not followed.
@@ -65,7 +62,8 @@ impl ContentClient {
     /// # Errors
     /// [`ContentError`].
     pub async fn get(&self, url: &Url, from: u64, size: u64) -> Result<ContentAnswer, ContentError> {
-        let mut request = self.http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+        let since = Instant::now();
+        let mut request = self.connections.http().get(url.clone()).header(ACCEPT_ENCODING, "identity");
         if from > 0 {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
@@ -73,13 +71,13 @@ impl ContentClient {
         let response = match timeout(self.limits.headers, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                let connect_s = self.limits.connect.as_secs();
-                return Err(classify(&error, OPERATION, &self.target, connect_s).into());
+                return Err(self.connections.failure(&error, OPERATION, since).into());
             }
             Err(_) => {
                 return Err(ContentError::Silent { address: shown, seconds: self.limits.headers.as_secs() });
             }
         };
+        self.connections.check_way(&response, since)?;
         let header = |name| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
         };

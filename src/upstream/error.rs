@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::proxy::ProxyError;
 use super::tls::TlsProblem;
 
 /// The station of the way at which something failed.
@@ -45,20 +46,12 @@ impl Hop {
 pub enum UpstreamError {
     #[error("The connection settings cannot be used: {reason}")]
     Settings { reason: String },
-    #[error(
-        "The proxy server {proxy} needs a sign-in, and basic authentication is not allowed. Weir cannot sign in with NTLM or Digest yet."
-    )]
-    ProxySchemeMissing { proxy: String },
     #[error("The name {host} was not found.")]
     NameNotFound { host: String },
     #[error("{address} cannot be reached: {reason}.")]
     Unreachable { address: String, reason: String },
-    #[error("The proxy server {proxy} cannot be reached: {reason}.")]
-    ProxyUnreachable { proxy: String, reason: String },
-    #[error("The proxy server {proxy} refused the user name or the password.")]
-    ProxySignIn { proxy: String },
-    #[error("The proxy server {proxy} did not open a connection to {address}: {reason}.")]
-    ProxyRefused { proxy: String, address: String, reason: String },
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     #[error("No secure connection to {address}: {problem}.")]
     Tls { address: String, problem: TlsProblem },
     #[error("{address} did not answer {operation} in HTTP.")]
@@ -122,10 +115,7 @@ impl UpstreamError {
             Self::Settings { .. } => Hop::Settings,
             Self::NameNotFound { .. } => Hop::NameLookup,
             Self::Unreachable { .. } => Hop::Tcp,
-            Self::ProxySchemeMissing { .. }
-            | Self::ProxyUnreachable { .. }
-            | Self::ProxySignIn { .. }
-            | Self::ProxyRefused { .. } => Hop::Proxy,
+            Self::Proxy(_) => Hop::Proxy,
             Self::Tls { .. } => Hop::Tls,
             Self::BrokeOff { .. }
             | Self::TimedOut { .. }
@@ -148,10 +138,7 @@ impl UpstreamError {
     /// The name WSUS gives to this kind of error (SynchronizationError).
     pub fn code(&self) -> &'static str {
         match self {
-            Self::ProxySchemeMissing { .. }
-            | Self::ProxyUnreachable { .. }
-            | Self::ProxySignIn { .. }
-            | Self::ProxyRefused { .. } => "ProxyError",
+            Self::Proxy(_) => "ProxyError",
             Self::NameNotFound { .. } | Self::Unreachable { .. } => "UssNotFound",
             Self::Busy { .. } => "UssBusy",
             Self::Status { status: 429 | 503, .. } => "UssBusy",
@@ -170,21 +157,12 @@ impl UpstreamError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Settings { .. } => "Correct the update source or the proxy server under Options.",
-            Self::ProxySchemeMissing { .. } => {
-                "Allow basic authentication for the proxy server under Options, or use a proxy server that needs no sign-in."
-            }
+            Self::Proxy(error) => error.advice(),
             Self::NameNotFound { .. } => {
                 "Check the server name under Options, and that this machine's name service knows it."
             }
             Self::Unreachable { .. } => {
                 "Check server name and port number under Options, that the server runs, and that no firewall is between."
-            }
-            Self::ProxyUnreachable { .. } => "Check name and port number of the proxy server under Options.",
-            Self::ProxySignIn { .. } => {
-                "Enter the proxy server's user name and password again under Options."
-            }
-            Self::ProxyRefused { .. } => {
-                "Ask the administrator of the proxy server to allow this connection."
             }
             Self::Tls { problem, .. } => problem.advice(),
             Self::NotHttp { .. } => {
@@ -223,11 +201,11 @@ impl UpstreamError {
         match self {
             Self::NameNotFound { .. }
             | Self::Unreachable { .. }
-            | Self::ProxyUnreachable { .. }
             | Self::BrokeOff { .. }
             | Self::NotHttp { .. }
             | Self::TimedOut { .. }
             | Self::TooSlow { .. } => Some(None),
+            Self::Proxy(error) => error.may_pass().then_some(None),
             Self::Busy { retry_after, .. } => Some(*retry_after),
             Self::Status { status: 429 | 502..=504, retry_after, .. } => Some(*retry_after),
             _ => None,

@@ -17,24 +17,10 @@ pub(super) fn classify(
     connect_s: u64,
 ) -> UpstreamError {
     let address = target.shown();
-    let proxy = target.proxy.as_ref().map(|proxy| format!("{}:{}", proxy.server, proxy.port));
     let chain = causes(error);
     if error.is_dns() {
         let host = target.origin.host_str().unwrap_or("?").to_owned();
-        return match (&target.proxy, proxy) {
-            (Some(settings), Some(proxy)) => UpstreamError::ProxyUnreachable {
-                reason: format!("the name {} was not found", settings.server),
-                proxy,
-            },
-            _ => UpstreamError::NameNotFound { host },
-        };
-    }
-    if let (Some(proxy), Some(text)) = (&proxy, chain.iter().find(|text| text.contains("tunnel"))) {
-        let proxy = proxy.clone();
-        if text.contains("authorization required") {
-            return UpstreamError::ProxySignIn { proxy };
-        }
-        return UpstreamError::ProxyRefused { proxy, address, reason: quote(text) };
+        return UpstreamError::NameNotFound { host };
     }
     if error.is_connect() {
         let secure = target.origin.scheme() == "https";
@@ -42,10 +28,7 @@ pub(super) fn classify(
             return UpstreamError::Tls { address, problem };
         }
         let reason = connect_reason(error, connect_s);
-        return match proxy {
-            Some(proxy) => UpstreamError::ProxyUnreachable { proxy, reason },
-            None => UpstreamError::Unreachable { address, reason },
-        };
+        return UpstreamError::Unreachable { address, reason };
     }
     if is_not_http(error) {
         return UpstreamError::NotHttp { operation, address };
@@ -55,7 +38,7 @@ pub(super) fn classify(
         Some(io::ErrorKind::UnexpectedEof) => "the answer was cut off".to_owned(),
         _ => quote(chain.last().map_or("the connection was lost", String::as_str)),
     };
-    UpstreamError::BrokeOff { operation, address, reason }
+    UpstreamError::BrokeOff { operation, address: target.shown_with_proxy(), reason }
 }
 
 fn causes(error: &reqwest::Error) -> Vec<String> {

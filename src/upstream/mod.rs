@@ -4,10 +4,12 @@
 //! be retried, holds every answer to a limit, and says at which hop something went wrong.
 
 mod client;
+mod connections;
 mod content;
 mod error;
 mod failure;
 mod limits;
+pub mod proxy;
 mod retry;
 mod session;
 mod target;
@@ -18,6 +20,7 @@ pub use client::UpstreamClient;
 pub use content::{ContentAnswer, ContentClient, ContentError};
 pub use error::{Hop, UpstreamError};
 pub use limits::TransportLimits;
+pub use proxy::ProxyError;
 pub use retry::RetryPolicy;
 pub use session::Identity;
 pub use target::{MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, Target, Trust};

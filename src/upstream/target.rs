@@ -27,6 +27,14 @@ impl Target {
         if self.origin.scheme() == "https" { &self.trust } else { &NOBODY_ELSE }
     }
 
+    /// The address as messages about its answers show it: host and port, and the proxy server before it.
+    pub fn shown_with_proxy(&self) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("{} (through the proxy server {})", self.shown(), proxy.shown()),
+            None => self.shown(),
+        }
+    }
+
     /// The address as messages show it: host and port.
     pub fn shown(&self) -> String {
         let host = self.origin.host_str().unwrap_or("?");
@@ -56,6 +64,19 @@ pub struct ProxyTarget {
     pub port: u16,
     /// Present when the proxy wants to know who asks.
     pub credentials: Option<ProxyCredentials>,
+    /// Work that nobody waits for: an account that was refused is not tried again for a while.
+    pub is_patient: bool,
+}
+
+impl ProxyTarget {
+    /// Name and port, as messages show them.
+    pub fn shown(&self) -> String {
+        let server = self.server.trim_start_matches('[').trim_end_matches(']');
+        match server.contains(':') {
+            true => format!("[{server}]:{}", self.port),
+            false => format!("{server}:{}", self.port),
+        }
+    }
 }
 
 /// Who we are towards the proxy. `Debug` hides the password.
@@ -73,6 +94,14 @@ impl ProxyCredentials {
     /// `DOMAIN\user`, or only the user when there is no domain.
     pub fn qualified_user(&self) -> String {
         if self.domain.is_empty() { self.user.clone() } else { format!("{}\\{}", self.domain, self.user) }
+    }
+
+    /// Domain and user apart, as NTLM wants them; `DOMAIN\user` typed as the user name is two, `user@domain` is one.
+    pub fn account(&self) -> (&str, &str) {
+        match self.user.split_once('\\') {
+            Some((domain, user)) if self.domain.is_empty() => (domain, user),
+            _ => (&self.domain, &self.user),
+        }
     }
 }
 

@@ -3,17 +3,16 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Client, Proxy, Response, redirect};
 use tokio::time::timeout;
 use url::Url;
 
+use super::connections::Connections;
 use super::error::{UpstreamError, quote};
-use super::failure::classify;
 use super::limits::TransportLimits;
 use super::retry::parse_retry_after;
-use super::target::{ProxyTarget, Target};
-use super::tls;
+use super::target::Target;
 
 /// An answer that looks like SOAP: status 200 or 500, and XML by its content type.
 pub(super) struct Answer {
@@ -25,22 +24,19 @@ pub(super) struct Answer {
 
 /// The connections to one source.
 pub(super) struct Transport {
-    http: Client,
-    target: Target,
+    connections: Connections,
     limits: TransportLimits,
 }
 
 impl Transport {
     /// # Errors
-    /// [`UpstreamError::Settings`] for certificates that cannot be read and for unusable addresses,
-    /// [`UpstreamError::ProxySchemeMissing`] when the proxy's sign-in needs a method we do not have.
+    /// As [`Connections::new`].
     pub fn new(target: Target, limits: TransportLimits) -> Result<Self, UpstreamError> {
-        let http = http_client(&target, &limits)?;
-        Ok(Self { http, target, limits })
+        Ok(Self { connections: Connections::new(target, limits)?, limits })
     }
 
     pub fn target(&self) -> &Target {
-        &self.target
+        self.connections.target()
     }
 
     pub fn limits(&self) -> &TransportLimits {
@@ -74,8 +70,10 @@ impl Transport {
         body: Vec<u8>,
         max_bytes: usize,
     ) -> Result<Answer, UpstreamError> {
+        let since = Instant::now();
         let request = self
-            .http
+            .connections
+            .http()
             .post(url.clone())
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{action}\""))
@@ -83,7 +81,7 @@ impl Transport {
             .send();
         let response = match timeout(self.limits.headers, request).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(self.failure(&error, operation)),
+            Ok(Err(error)) => return Err(self.connections.failure(&error, operation, since)),
             Err(_) => {
                 return Err(self.timed_out(operation, self.limits.headers, "waiting for the answer"));
             }
@@ -95,23 +93,18 @@ impl Transport {
             let to = header(response.headers(), LOCATION.as_str());
             let target = to.unwrap_or_else(|| "an address it did not name".to_owned());
             let target = quote(&target);
-            return Err(UpstreamError::Redirected { operation, address: self.target.shown(), target });
+            return Err(UpstreamError::Redirected { operation, address: self.target().shown(), target });
         }
-        if status.as_u16() == 407
-            && let Some(proxy) = &self.target.proxy
-        {
-            let proxy = format!("{}:{}", proxy.server, proxy.port);
-            return Err(UpstreamError::ProxySignIn { proxy });
-        }
+        self.connections.check_way(&response, since)?;
         if status.as_u16() == 401 {
             let schemes = schemes(response.headers());
-            return Err(UpstreamError::SignInWanted { operation, address: self.target.shown(), schemes });
+            return Err(UpstreamError::SignInWanted { operation, address: self.target().shown(), schemes });
         }
         let content_type = header(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
         let is_xml = content_type.to_ascii_lowercase().contains("xml");
         if !(is_xml && matches!(status.as_u16(), 200 | 500)) {
             let title = self.page_title(response, operation).await;
-            let address = self.target.shown();
+            let address = self.target().shown_with_proxy();
             return Err(if status.as_u16() == 200 {
                 let content_type = shown_type(&content_type);
                 UpstreamError::NotSoap { operation, address, content_type, title }
@@ -135,16 +128,17 @@ impl Transport {
         max_bytes: usize,
     ) -> Result<Vec<u8>, UpstreamError> {
         let mut body = Vec::new();
-        let mut window = (Instant::now(), 0_usize);
+        let since = Instant::now();
+        let mut window = (since, 0_usize);
         loop {
             let piece = match timeout(self.limits.idle, response.chunk()).await {
                 Ok(Ok(Some(piece))) => piece,
                 Ok(Ok(None)) => return Ok(body),
-                Ok(Err(error)) => return Err(self.failure(&error, operation)),
+                Ok(Err(error)) => return Err(self.connections.failure(&error, operation, since)),
                 Err(_) => return Err(self.timed_out(operation, self.limits.idle, "no more data came")),
             };
             if body.len() + piece.len() > max_bytes {
-                let address = self.target.shown();
+                let address = self.target().shown();
                 return Err(UpstreamError::TooLarge { operation, address, limit_bytes: max_bytes });
             }
             body.extend_from_slice(&piece);
@@ -153,7 +147,7 @@ impl Transport {
                 if window.1 < self.limits.rate_min_bytes {
                     return Err(UpstreamError::TooSlow {
                         operation,
-                        address: self.target.shown(),
+                        address: self.target().shown(),
                         bytes_min: self.limits.rate_min_bytes,
                         window_s: self.limits.rate_window.as_secs(),
                     });
@@ -181,53 +175,9 @@ impl Transport {
         title_of(&String::from_utf8_lossy(&start)).map_or_else(String::new, |t| format!(" (\"{t}\")"))
     }
 
-    fn failure(&self, error: &reqwest::Error, operation: &'static str) -> UpstreamError {
-        classify(error, operation, &self.target, self.limits.connect.as_secs())
-    }
-
     fn timed_out(&self, operation: &'static str, limit: Duration, stage: &'static str) -> UpstreamError {
         let limit_s = limit.as_secs();
-        UpstreamError::TimedOut { operation, address: self.target.shown(), limit_s, stage }
-    }
-}
-
-/// The connections towards a target: its proxy and its authorities and no others, no redirections, no retries.
-///
-/// # Errors
-/// As [`Transport::new`].
-pub(super) fn http_client(target: &Target, limits: &TransportLimits) -> Result<Client, UpstreamError> {
-    let mut builder = Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(limits.connect)
-        .http1_only()
-        .pool_idle_timeout(Duration::from_secs(60))
-        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(tls::client_config(target.used_trust())?);
-    if let Some(proxy) = &target.proxy {
-        builder = builder.proxy(build_proxy(proxy)?);
-    }
-    builder.build().map_err(|error| UpstreamError::Settings {
-        reason: format!("no connection can be prepared ({})", quote(&root_cause(&error))),
-    })
-}
-
-fn build_proxy(settings: &ProxyTarget) -> Result<Proxy, UpstreamError> {
-    let shown = format!("{}:{}", settings.server, settings.port);
-    let bracketed = if settings.server.contains(':') && !settings.server.starts_with('[') {
-        format!("[{}]", settings.server)
-    } else {
-        settings.server.clone()
-    };
-    let unusable = |_| UpstreamError::Settings {
-        reason: format!("{} is not the address of a proxy server", quote(&shown)),
-    };
-    let proxy = Proxy::all(format!("http://{bracketed}:{}", settings.port)).map_err(unusable)?;
-    match &settings.credentials {
-        None => Ok(proxy),
-        Some(who) if who.basic_allowed => Ok(proxy.basic_auth(&who.qualified_user(), &who.password)),
-        Some(_) => Err(UpstreamError::ProxySchemeMissing { proxy: shown }),
+        UpstreamError::TimedOut { operation, address: self.target().shown_with_proxy(), limit_s, stage }
     }
 }
 
@@ -247,16 +197,8 @@ fn shown_type(content_type: &str) -> String {
     if short.is_empty() { "something without a content type".to_owned() } else { quote(short) }
 }
 
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
 /// The text between `<title>` and `</title>`, letters in any case.
-fn title_of(page: &str) -> Option<String> {
+pub(super) fn title_of(page: &str) -> Option<String> {
     let lower = page.to_ascii_lowercase();
     let from = lower.find("<title")?;
     let from = from + lower[from..].find('>')? + 1;

@@ -41,7 +41,7 @@ mod sync_soap;
 mod sync_sources;
 mod sync_transport;
 mod synchronize;
-mod torture;
 mod tls;
+mod torture;
 mod updates_page;
 mod weight;
