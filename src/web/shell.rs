@@ -189,6 +189,7 @@ fn nav(path: &str) -> Vec<NavItem> {
             let current = match path {
                 _ if path == href => "page",
                 "/synchronize" if href == "/synchronizations" => "true",
+                "/jobs" | "/instances" if href == "/options" => "true",
                 _ if below => "true",
                 _ => "",
             };
@@ -210,6 +211,7 @@ mod tests {
         assert_eq!(current("/"), [("Home", "page")]);
         assert_eq!(current("/options/synchronization"), [("Options", "true")]);
         assert_eq!(current("/synchronize"), [("Synchronizations", "true")]);
+        assert_eq!(current("/jobs"), [("Options", "true")]);
         assert_eq!(current("/updates"), [("Updates", "page")]);
         assert!(current("/updatesx").is_empty());
     }

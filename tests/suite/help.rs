@@ -31,5 +31,5 @@ async fn a_message_leads_to_the_paragraph_that_helps() {
     let refused = visitor.post_raw("/options/synchronization", &fields).await;
     assert_eq!(refused.status(), 422, "{}", refused.body);
     assert!(refused.has("a[href='/help/proxy-server#proxy.port']"), "{}", refused.body);
-    assert!(visitor.get("/synchronize").await.has("main a[href='/help/synchronizing']"));
+    assert!(visitor.get("/synchronize").await.has("header a[href='/help/synchronizing']"));
 }

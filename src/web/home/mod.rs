@@ -53,7 +53,8 @@ async fn show_home(reporter: Reporter, mut db: Db, store: &State<Store>) -> Resu
     let open = count(conn, UpdateFilter { mirrored, ..only(ApprovalFilter::NotApproved) }).await?;
     let catalogue = if has_updates { catalogue(conn, mirrored, &open).await? } else { Vec::new() };
     let rows = runs::list(conn, None, RUNS_SHOWN).await?;
-    let bars = rows.iter().rev().map(|run| (run.new, RunView::new(run, zone, now))).collect();
+    let ended = rows.iter().filter(|run| !run.state().is_active());
+    let bars = ended.rev().map(|run| (run.new, RunView::new(run, zone, now))).collect();
     let amounts = overview::amounts(conn).await?;
     let files_failed = amounts.iter().find(|one| one.state == "failed").map_or(0, |one| one.files);
     let page = HomePage {

@@ -14,7 +14,6 @@ use super::tree_view::{self, NodeView};
 use super::view;
 use crate::content::Store;
 use crate::settings::{CategoryKind, Key, known_tree_for};
-use crate::web::words::counted;
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -29,7 +28,6 @@ struct ClassificationsPage {
     shell: Shell,
     frame: Frame,
     nodes: Vec<NodeView>,
-    counted: String,
 }
 
 async fn show(
@@ -44,9 +42,8 @@ async fn show(
     let ticks = view::meant_ticks(&work.scene.current, &work.typed(), tree, KIND);
     let mut nodes = tree_view::classifications(tree, &ticks);
     nodes.extend(tree_view::unknown(tree, &ticks, KIND));
-    let counted = counted(ticks.len() as i64, "classification", "classifications");
     let frame = work.frame("Add/Remove Classifications", wants);
-    let page = ClassificationsPage { shell, frame, nodes, counted };
+    let page = ClassificationsPage { shell, frame, nodes };
     match wants {
         Wants::Page => Reply::ok(&page),
         Wants::Fragment => over_the_page(page.as_form().render()),

@@ -39,6 +39,15 @@ impl RunNotice {
         let requested = Moment::new(run.requested_at, zone);
         Self { id: run.run_id, joined: run.joined, started_by: run.started_by, requested }
     }
+
+    /// What became of the request, in a sentence.
+    pub fn title(&self) -> &'static str {
+        if self.joined {
+            "A synchronization is already running."
+        } else {
+            "The synchronization has been started."
+        }
+    }
 }
 
 /// Leaves the notice for the page that follows. `saved`: the panels that changed.

@@ -16,7 +16,7 @@ const DEPTH_MAX: u8 = 6;
 
 /// One box and what is below it.
 #[derive(Template, Default)]
-#[template(path = "options/node.html")]
+#[template(path = "shared/tree_node.html")]
 pub struct NodeView {
     pub id: Uuid,
     /// The box's id on the page, different for each place a category is shown at.

@@ -47,6 +47,16 @@ pub struct Clash {
     pub rows: Vec<ClashRow>,
 }
 
+impl Clash {
+    /// What happened, in a sentence.
+    pub fn title(&self) -> String {
+        format!(
+            "{} saved these settings while you were changing them ({}). Nothing of yours was saved.",
+            self.saved_by, self.saved_at
+        )
+    }
+}
+
 /// One setting of a [`Clash`].
 pub struct ClashRow {
     pub label: String,
