@@ -22,8 +22,8 @@ use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving};
 use crate::secret::SecretKey;
 use crate::settings::OwnServices;
-use crate::sync::ContentPlace;
-use crate::web::options::OptionsParts;
+use crate::sync::{ContentPlace, Prober};
+use crate::web::options::{OptionsParts, TestGate};
 
 /// What a running server needs to know.
 #[derive(Debug, Clone)]
@@ -100,7 +100,10 @@ impl App {
             Some(listener) => OwnServices::of_this_machine(listener.address()),
             None => OwnServices::none(),
         };
-        let options = OptionsParts { key: Arc::clone(&config.secret), own };
+        let microsoft = background::microsoft_update(config.microsoft_update.clone())?;
+        let prober = Prober::new(microsoft, config.secret.as_ref().clone(), background::host_name());
+        let options =
+            OptionsParts { key: Arc::clone(&config.secret), own, prober, tests: TestGate::default() };
         let console = match console {
             Some(listener) => {
                 let setup = console::prepare_setup(&pool).await?;

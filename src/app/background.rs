@@ -108,7 +108,10 @@ impl Drop for Background {
     }
 }
 
-fn microsoft_update(settings: config::MicrosoftUpdate) -> Result<MicrosoftUpdate, BackgroundError> {
+/// Where Microsoft Update is, with the trust anchor of its file.
+pub(super) fn microsoft_update(
+    settings: config::MicrosoftUpdate,
+) -> Result<MicrosoftUpdate, BackgroundError> {
     let read = |path: std::path::PathBuf| {
         std::fs::read_to_string(&path)
             .map_err(|source| BackgroundError::TrustAnchor { path: path.display().to_string(), source })
@@ -117,7 +120,7 @@ fn microsoft_update(settings: config::MicrosoftUpdate) -> Result<MicrosoftUpdate
 }
 
 /// The name of this machine; empty when the system does not tell.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()

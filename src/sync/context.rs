@@ -59,65 +59,69 @@ impl SyncContext {
     /// # Errors
     /// [`SyncError::Unusable`] when the settings make no address, or the proxy's password cannot be opened.
     pub(super) fn target(&self, options: &SyncOptions) -> Result<(SourceIdentity, Target), SyncError> {
-        let source = &options.source;
-        let (origin, trust) = match source.kind {
-            SourceKind::MicrosoftUpdate => {
-                let pinned = || String::from_utf8_lossy(MICROSOFT_UPDATE_ROOT).into_owned();
-                let pem = self.microsoft.ca.clone().unwrap_or_else(pinned);
-                (self.microsoft.url.clone(), Trust::Only(pem))
-            }
-            SourceKind::Upstream => {
-                let scheme = if source.ssl { "https" } else { "http" };
-                let text = format!("{scheme}://{}:{}/", source.server, source.port);
-                let unusable = |_| SyncError::Unusable(format!("{} is not a server name.", source.server));
-                let trust = match source.ca.trim() {
-                    "" => Trust::System,
-                    _ => Trust::SystemAnd(source.ca.clone()),
-                };
-                (Url::parse(&text).map_err(unusable)?, trust)
-            }
-        };
-        let Some(host) = origin.host_str().filter(|host| !host.is_empty()) else {
-            return Err(SyncError::Unusable("The update source has no server name.".to_owned()));
-        };
-        let identity = SourceIdentity {
-            kind: source.kind.as_str(),
-            host: host.to_ascii_lowercase(),
-            port: i32::from(origin.port_or_known_default().unwrap_or_default()),
-            ssl: origin.scheme() == "https",
-        };
-        let proxy = if options.proxy.enabled { Some(self.proxy(&options.proxy)?) } else { None };
-        Ok((identity, Target { origin, trust, proxy }))
+        target(options, &self.microsoft, &self.secret)
     }
+}
 
-    fn proxy(&self, settings: &Proxy) -> Result<ProxyTarget, SyncError> {
-        let credentials = if settings.credentials { Some(self.credentials(settings)?) } else { None };
-        Ok(ProxyTarget {
-            server: settings.server.clone(),
-            port: settings.port,
-            credentials,
-            is_patient: false,
-        })
-    }
+/// As [`SyncContext::target`].
+pub(super) fn target(
+    options: &SyncOptions,
+    microsoft: &MicrosoftUpdate,
+    secret: &SecretKey,
+) -> Result<(SourceIdentity, Target), SyncError> {
+    let source = &options.source;
+    let (origin, trust) = match source.kind {
+        SourceKind::MicrosoftUpdate => {
+            let pinned = || String::from_utf8_lossy(MICROSOFT_UPDATE_ROOT).into_owned();
+            let pem = microsoft.ca.clone().unwrap_or_else(pinned);
+            (microsoft.url.clone(), Trust::Only(pem))
+        }
+        SourceKind::Upstream => {
+            let scheme = if source.ssl { "https" } else { "http" };
+            let text = format!("{scheme}://{}:{}/", source.server, source.port);
+            let unusable = |_| SyncError::Unusable(format!("{} is not a server name.", source.server));
+            let trust = match source.ca.trim() {
+                "" => Trust::System,
+                _ => Trust::SystemAnd(source.ca.clone()),
+            };
+            (Url::parse(&text).map_err(unusable)?, trust)
+        }
+    };
+    let Some(host) = origin.host_str().filter(|host| !host.is_empty()) else {
+        return Err(SyncError::Unusable("The update source has no server name.".to_owned()));
+    };
+    let identity = SourceIdentity {
+        kind: source.kind.as_str(),
+        host: host.to_ascii_lowercase(),
+        port: i32::from(origin.port_or_known_default().unwrap_or_default()),
+        ssl: origin.scheme() == "https",
+    };
+    let proxy = if options.proxy.enabled { Some(proxy(&options.proxy, secret)?) } else { None };
+    Ok((identity, Target { origin, trust, proxy }))
+}
 
-    fn credentials(&self, settings: &Proxy) -> Result<ProxyCredentials, SyncError> {
-        let unreadable = || {
-            SyncError::Unusable(
-                "The password of the proxy server cannot be read with this server's key.".to_owned(),
-            )
-        };
-        let password = match &settings.password {
-            None => Zeroizing::new(String::new()),
-            Some(sealed) => {
-                let plain = self.secret.open(Proxy::PASSWORD_PURPOSE, sealed).map_err(|_| unreadable())?;
-                Zeroizing::new(std::str::from_utf8(&plain).map_err(|_| unreadable())?.to_owned())
-            }
-        };
-        Ok(ProxyCredentials {
-            user: settings.user.clone(),
-            domain: settings.domain.clone(),
-            password,
-            basic_allowed: settings.basic,
-        })
-    }
+fn proxy(settings: &Proxy, secret: &SecretKey) -> Result<ProxyTarget, SyncError> {
+    let credentials = if settings.credentials { Some(credentials(settings, secret)?) } else { None };
+    Ok(ProxyTarget { server: settings.server.clone(), port: settings.port, credentials, is_patient: false })
+}
+
+fn credentials(settings: &Proxy, secret: &SecretKey) -> Result<ProxyCredentials, SyncError> {
+    let unreadable = || {
+        SyncError::Unusable(
+            "The password of the proxy server cannot be read with this server's key.".to_owned(),
+        )
+    };
+    let password = match &settings.password {
+        None => Zeroizing::new(String::new()),
+        Some(sealed) => {
+            let plain = secret.open(Proxy::PASSWORD_PURPOSE, sealed).map_err(|_| unreadable())?;
+            Zeroizing::new(std::str::from_utf8(&plain).map_err(|_| unreadable())?.to_owned())
+        }
+    };
+    Ok(ProxyCredentials {
+        user: settings.user.clone(),
+        domain: settings.domain.clone(),
+        password,
+        basic_allowed: settings.basic,
+    })
 }

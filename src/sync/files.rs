@@ -303,7 +303,7 @@ async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
 }
 
 /// Files come over plain HTTP, which is safe by their digests.
-fn content_root(options: &SyncOptions) -> Result<Url, SyncError> {
+pub(super) fn content_root(options: &SyncOptions) -> Result<Url, SyncError> {
     let source = &options.source;
     let text = format!("http://{}:{}/Content/", source.server, source.content_port());
     Url::parse(&text).map_err(|_| SyncError::Unusable(format!("{} is not a server name.", source.server)))

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::connections::Connections;
 use super::error::{UpstreamError, quote};
 use super::limits::TransportLimits;
 use super::retry::RetryPolicy;
@@ -16,8 +17,8 @@ use super::transport::{Answer, Transport};
 use crate::protocol::ProtocolError;
 use crate::protocol::ids::{ConfigAnchor, DeploymentAnchor, RevisionKey, Sha1Digest, SyncAnchor};
 use crate::protocol::server_sync::{
-    AuthPlugIn, Cookie, DownloadFiles, GetAuthConfig, GetAuthorizationCookie, GetConfigData,
-    GetConfigDataReply, GetCookie, GetDeployments, GetDeploymentsReply, GetRevisionIdList,
+    AuthPlugIn, AuthorizationCookie, Cookie, DownloadFiles, GetAuthConfig, GetAuthorizationCookie,
+    GetConfigData, GetConfigDataReply, GetCookie, GetDeployments, GetDeploymentsReply, GetRevisionIdList,
     GetRevisionIdListReply, GetUpdateData, GetUpdateDataReply, Reply, ReplyError, Request, RevisionFilter,
 };
 use crate::protocol::soap::{ErrorCode, Fault, Method, SoapVersion};
@@ -194,20 +195,8 @@ impl UpstreamClient {
     async fn authorize(&self, session: &mut Session) -> Result<(), UpstreamError> {
         for restarts in 0.. {
             session.forget();
-            let shown = self.transport.target().shown();
-            let (config, _) = self.call(&self.service_url(Method::GetAuthConfig), GetAuthConfig).await?;
-            let plug_in = config.plug_ins.iter().find(|one| one.plug_in_id == AuthPlugIn::DSS_TARGETING);
-            let plug_in = plug_in.ok_or_else(|| UpstreamError::Unreadable {
-                operation: Method::GetAuthConfig.name(),
-                address: shown.clone(),
-                reason: "it offers no sign-in that Weir knows".to_owned(),
-            })?;
-            let url = authorization_url(&self.transport.target().origin, &plug_in.service_url, &shown)?;
-            let request = GetAuthorizationCookie {
-                account_name: self.identity.name.clone(),
-                account_guid: self.identity.server_id.to_string(),
-            };
-            session.authorization = Some(self.call(&url, request).await?.0.cookie);
+            let (url, _) = self.authorization_service().await?;
+            session.authorization = Some(self.authorization_cookie(&url).await?);
             match self.get_cookie(session).await {
                 Err(error)
                     if restarts < RESTARTS_MAX
@@ -216,6 +205,40 @@ impl UpstreamClient {
             }
         }
         Ok(())
+    }
+
+    /// Where to ask for the authorization, and the server's clock: the first call of a conversation.
+    pub(super) async fn authorization_service(&self) -> Result<(Url, Option<DateTime<Utc>>), UpstreamError> {
+        let (config, date) = self.call(&self.service_url(Method::GetAuthConfig), GetAuthConfig).await?;
+        let plug_in = config.plug_ins.iter().find(|one| one.plug_in_id == AuthPlugIn::DSS_TARGETING);
+        let target = self.transport.target();
+        let plug_in = plug_in.ok_or_else(|| UpstreamError::Unreadable {
+            operation: Method::GetAuthConfig.name(),
+            address: target.shown(),
+            reason: "it offers no sign-in that Weir knows".to_owned(),
+        })?;
+        Ok((authorization_url(&target.origin, &plug_in.service_url, &target.shown())?, date))
+    }
+
+    async fn authorization_cookie(&self, url: &Url) -> Result<AuthorizationCookie, UpstreamError> {
+        let request = GetAuthorizationCookie {
+            account_name: self.identity.name.clone(),
+            account_guid: self.identity.server_id.to_string(),
+        };
+        Ok(self.call(url, request).await?.0.cookie)
+    }
+
+    /// The second and third call of a conversation: the authorization at `url`, then the cookie.
+    pub(super) async fn first_cookie(&self, url: &Url) -> Result<Option<Cookie>, UpstreamError> {
+        let mut session = self.session.lock().await;
+        session.authorization = Some(self.authorization_cookie(url).await?);
+        self.get_cookie(&mut session).await?;
+        Ok(session.cookie.clone())
+    }
+
+    /// What the calls so far went over.
+    pub(super) fn connections(&self) -> &Connections {
+        self.transport.connections()
     }
 
     async fn get_cookie(&self, session: &mut Session) -> Result<(), UpstreamError> {

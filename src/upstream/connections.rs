@@ -1,5 +1,6 @@
 //! The connections towards one target: through its proxy server and no other way, with its authorities and no others.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Response, redirect};
@@ -9,7 +10,7 @@ use super::failure::classify;
 use super::limits::TransportLimits;
 use super::proxy::{ProxyError, Relay};
 use super::target::Target;
-use super::tls;
+use super::tls::{self, Handshake, Handshakes};
 
 /// An HTTP client, and the relay to the proxy server when there is one.
 pub(super) struct Connections {
@@ -17,6 +18,7 @@ pub(super) struct Connections {
     relay: Option<Relay>,
     target: Target,
     connect_s: u64,
+    handshakes: Arc<Handshakes>,
 }
 
 impl Connections {
@@ -28,6 +30,7 @@ impl Connections {
         let unable = |error: reqwest::Error| UpstreamError::Settings {
             reason: format!("no connection can be prepared ({})", quote(&root_cause(&error))),
         };
+        let handshakes = Arc::default();
         let mut builder = Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -36,13 +39,13 @@ impl Connections {
             .http1_only()
             .pool_idle_timeout(Duration::from_secs(60))
             .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls::client_config(target.used_trust())?);
+            .tls_backend_preconfigured(tls::client_config(target.used_trust(), &handshakes)?);
         let relay = target.proxy.clone().map(|proxy| Relay::start(proxy, limits)).transpose()?;
         if let Some(relay) = &relay {
             builder = builder.proxy(relay.as_proxy().map_err(unable)?);
         }
         let http = builder.build().map_err(unable)?;
-        Ok(Self { http, relay, target, connect_s: limits.connect.as_secs() })
+        Ok(Self { http, relay, target, connect_s: limits.connect.as_secs(), handshakes })
     }
 
     pub fn http(&self) -> &Client {
@@ -51,6 +54,16 @@ impl Connections {
 
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The last TLS handshake that succeeded.
+    pub fn handshake(&self) -> Option<Handshake> {
+        self.handshakes.last()
+    }
+
+    /// The scheme of the last sign-in at the proxy server; `None` when there was none.
+    pub fn proxy_scheme(&self) -> Option<&'static str> {
+        self.relay.as_ref()?.scheme()
     }
 
     /// What to say about an error of a request that was begun at `since`: the proxy server's failure comes first.

@@ -43,6 +43,10 @@ impl Transport {
         &self.limits
     }
 
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
     /// Sends one SOAP 1.1 request.
     ///
     /// # Errors

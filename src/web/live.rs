@@ -21,6 +21,14 @@ pub struct Live<S> {
     cache: Header<'static>,
 }
 
+impl<S> Live<S> {
+    /// Sends `stream` as it comes.
+    pub fn new(stream: S) -> Self {
+        let unbuffered = Header::new("X-Accel-Buffering", "no");
+        Self { stream, unbuffered, cache: Header::new("Cache-Control", "no-store") }
+    }
+}
+
 /// What a look found.
 pub struct Seen {
     /// The part of the page as it is now.
@@ -63,9 +71,5 @@ where
             }
         }
     };
-    Live {
-        stream: stream.heartbeat(HEARTBEAT),
-        unbuffered: Header::new("X-Accel-Buffering", "no"),
-        cache: Header::new("Cache-Control", "no-store"),
-    }
+    Live::new(stream.heartbeat(HEARTBEAT))
 }

@@ -41,6 +41,7 @@ mod sync_soap;
 mod sync_sources;
 mod sync_transport;
 mod synchronize;
+mod test_connection;
 mod tls;
 mod torture;
 mod updates_page;

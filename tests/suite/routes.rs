@@ -104,6 +104,12 @@ const RULES: &[(&str, &str, &str, Least)] = &[
         "/options/synchronization/products/count",
         Least::Role(Role::Administrator),
     ),
+    (
+        "POST",
+        "/options/synchronization/test/<what>",
+        "/options/synchronization/test/source",
+        Least::Role(Role::Administrator),
+    ),
     ("GET", "/options/synchronization/state", "/options/synchronization/state", Least::Role(Role::Reporter)),
     (
         "GET",

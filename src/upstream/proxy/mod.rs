@@ -16,6 +16,7 @@ mod error;
 mod gate;
 mod line;
 mod ntlm;
+mod offer;
 mod relay;
 mod scheme;
 mod sign_in;
@@ -24,4 +25,5 @@ pub use error::ProxyError;
 #[doc(hidden)] // for the fuzzer
 pub use {challenge::Challenge as ProxyChallenge, ntlm::Challenge as NtlmChallenge};
 
+pub(super) use offer::{Offer, ask};
 pub(super) use relay::Relay;

@@ -114,6 +114,11 @@ impl Relay {
         &self.shared.proxy
     }
 
+    /// The scheme that the proxy server let requests pass with last.
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.shared.scheme.lock().unwrap_or_else(PoisonError::into_inner).map(Scheme::name)
+    }
+
     /// Why a request failed that was begun at `since`; `None` when it was not the proxy server.
     pub fn failure_since(&self, since: Instant) -> Option<ProxyError> {
         let failures = self.shared.failures.lock().unwrap_or_else(PoisonError::into_inner);

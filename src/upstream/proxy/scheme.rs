@@ -33,6 +33,12 @@ pub(super) enum Choice {
     Basic,
 }
 
+impl Choice {
+    pub fn is_basic(&self) -> bool {
+        matches!(self, Self::Basic)
+    }
+}
+
 /// Why nothing was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoChoice {

@@ -11,16 +11,19 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::super::error::{UpstreamError, quote};
 use super::super::target::Trust;
-use super::verifier::Explaining;
+use super::verifier::{Explaining, Handshakes};
 
 /// The configuration for connections that trust `trust`. Sessions are remembered within it only, so that a new one
-/// asks for the certificate again.
+/// asks for the certificate again. What is accepted is written into `noted`.
 ///
 /// # Errors
 /// [`UpstreamError::Settings`] for certificates that cannot be read, or when the system has none.
-pub(in crate::upstream) fn client_config(trust: &Trust) -> Result<ClientConfig, UpstreamError> {
+pub(in crate::upstream) fn client_config(
+    trust: &Trust,
+    noted: &Arc<Handshakes>,
+) -> Result<ClientConfig, UpstreamError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Explaining::new(verifier(trust, &provider)?));
+    let verifier = Arc::new(Explaining::new(verifier(trust, &provider)?, noted.clone()));
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(unusable)?
@@ -83,7 +86,8 @@ mod tests {
     fn the_pinned_root_is_one_readable_certificate() {
         let pem = std::str::from_utf8(MICROSOFT_UPDATE_ROOT).unwrap();
         assert_eq!(certificates(pem).unwrap().len(), 1);
-        assert!(client_config(&Trust::Only(pem.to_owned())).is_ok());
-        assert!(client_config(&Trust::Only("nonsense".to_owned())).is_err());
+        let noted = Arc::default();
+        assert!(client_config(&Trust::Only(pem.to_owned()), &noted).is_ok());
+        assert!(client_config(&Trust::Only("nonsense".to_owned()), &noted).is_err());
     }
 }

@@ -9,3 +9,5 @@ mod verifier;
 pub(super) use config::client_config;
 pub use presented::Presented;
 pub use problem::TlsProblem;
+pub use verifier::Handshake;
+pub(super) use verifier::Handshakes;

@@ -65,6 +65,19 @@ impl TlsProblem {
         }
     }
 
+    /// What an I/O error in the middle of a handshake means.
+    pub(in crate::upstream) fn of_io(error: &std::io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(inner) => Self::of(inner),
+            None => match error.kind() {
+                std::io::ErrorKind::UnexpectedEof
+                | std::io::ErrorKind::ConnectionReset
+                | std::io::ErrorKind::BrokenPipe => Self::Closed,
+                _ => Self::Other(quote(&error.to_string())),
+            },
+        }
+    }
+
     /// What a person can do about it.
     pub fn advice(&self) -> &'static str {
         match self {

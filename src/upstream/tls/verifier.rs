@@ -1,6 +1,7 @@
 //! Keeps the presented certificate beside the verdict, so that a refusal can be explained.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -10,15 +11,49 @@ use super::super::error::quote;
 use super::presented::Presented;
 use super::problem::TlsProblem;
 
+/// The last handshake that was accepted.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// `TLS 1.3`.
+    pub version: &'static str,
+    pub presented: Option<Presented>,
+    pub at: Instant,
+}
+
+/// Where the handshakes of a client are noted.
+#[derive(Debug, Default)]
+pub(in crate::upstream) struct Handshakes {
+    presented: Mutex<Option<Presented>>,
+    last: Mutex<Option<Handshake>>,
+}
+
+impl Handshakes {
+    pub fn last(&self) -> Option<Handshake> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn presented(&self, presented: Option<Presented>) {
+        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = presented;
+    }
+
+    /// The signature over the handshake is good, which is the last step of the check.
+    fn done(&self, version: &'static str) {
+        let presented = self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let handshake = Handshake { version, presented, at: Instant::now() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(handshake);
+    }
+}
+
 /// A verifier whose refusals are a [`TlsProblem`]. What it accepts is what the one inside accepts.
 #[derive(Debug)]
 pub(super) struct Explaining {
     inner: Arc<dyn ServerCertVerifier>,
+    noted: Arc<Handshakes>,
 }
 
 impl Explaining {
-    pub fn new(inner: Arc<dyn ServerCertVerifier>) -> Self {
-        Self { inner }
+    pub fn new(inner: Arc<dyn ServerCertVerifier>, noted: Arc<Handshakes>) -> Self {
+        Self { inner, noted }
     }
 }
 
@@ -33,6 +68,9 @@ impl ServerCertVerifier for Explaining {
     ) -> Result<ServerCertVerified, Error> {
         let verdict =
             self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        if verdict.is_ok() {
+            self.noted.presented(Presented::read(end_entity));
+        }
         verdict.map_err(|error| match error {
             Error::InvalidCertificate(reason) => {
                 let problem = explain(&reason, end_entity, intermediates, server_name, now);
@@ -48,7 +86,9 @@ impl ServerCertVerifier for Explaining {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        let good = self.inner.verify_tls12_signature(message, cert, dss)?;
+        self.noted.done("TLS 1.2");
+        Ok(good)
     }
 
     fn verify_tls13_signature(
@@ -57,7 +97,9 @@ impl ServerCertVerifier for Explaining {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        let good = self.inner.verify_tls13_signature(message, cert, dss)?;
+        self.noted.done("TLS 1.3");
+        Ok(good)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

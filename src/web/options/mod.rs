@@ -7,8 +7,12 @@ use rocket::Route;
 use super::Shell;
 use crate::secret::SecretKey;
 use crate::settings::{Actor, OwnServices};
+use crate::sync::Prober;
 
 pub mod synchronization;
+mod test_gate;
+
+pub use test_gate::TestGate;
 
 /// What the option pages need to be managed by Rocket.
 pub struct OptionsParts {
@@ -16,6 +20,10 @@ pub struct OptionsParts {
     pub key: Arc<SecretKey>,
     /// Refused as an update source.
     pub own: OwnServices,
+    /// Prepares **Test connection**.
+    pub prober: Prober,
+    /// Limits how often it is pressed.
+    pub tests: TestGate,
 }
 
 pub(super) fn routes() -> Vec<Route> {

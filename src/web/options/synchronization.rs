@@ -13,6 +13,7 @@ mod question;
 mod room;
 mod supply;
 mod tasks;
+mod test;
 mod tree_view;
 mod view;
 
@@ -45,6 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
     all.extend(advanced::routes());
     all.extend(next_run::routes());
     all.extend(tasks::routes());
+    all.extend(test::routes());
     all
 }
 

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -42,8 +43,20 @@ impl Authority {
 
     /// The same, good from the beginning of one year to the beginning of the other.
     pub fn issue_for(&self, names: &[&str], from: i32, to: i32) -> Identity {
+        self.sign(params(names, from, to))
+    }
+
+    /// The same, good from 2020 until a moment.
+    pub fn issue_until(&self, names: &[&str], end: chrono::DateTime<chrono::Utc>) -> Identity {
+        let mut params = params(names, 2020, 2099);
+        let days = u64::try_from((end - chrono::DateTime::UNIX_EPOCH).num_days()).unwrap();
+        params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(days * 86_400);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let certificate = params(names, from, to).signed_by(&key, &self.issuer).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity::new(&certificate, &key)
     }
 }

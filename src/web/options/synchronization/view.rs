@@ -10,6 +10,7 @@ use super::form::Fault;
 use super::moments::{self, NextRun};
 use super::notice::Notice;
 use super::question::Question;
+use super::test::Test;
 use super::{Scene, room, supply};
 use crate::content::Store;
 use crate::settings::changes::{self, Change};
@@ -80,6 +81,8 @@ pub struct View {
     pub notice: Notice,
     pub question: Option<Question>,
     pub summary: Vec<Summary>,
+    /// The test of a connection that was just made, on a page without a script.
+    pub test: Option<Test>,
     pub clash: Option<Clash>,
     pub mode: Field,
     pub time: Field,
@@ -149,6 +152,7 @@ impl View {
             notice: Notice::default(),
             question: None,
             summary: Vec::new(),
+            test: None,
             clash: None,
             mode: field(Key::ScheduleMode),
             time: field(Key::ScheduleTime),
