@@ -226,6 +226,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    run_calls (run_id, at) {
+        run_id -> Int8,
+        at -> Timestamptz,
+        operation -> Text,
+        duration_ms -> Int8,
+        bytes -> Int8,
+        outcome -> Text,
+    }
+}
+
+diesel::table! {
     run_log (run_id, at) {
         run_id -> Int8,
         at -> Timestamptz,
@@ -372,6 +383,9 @@ diesel::table! {
         notices -> Jsonb,
         settings -> Jsonb,
         continues -> Nullable<Int8>,
+        rate -> Nullable<Float8>,
+        calls -> Int8,
+        received -> Int8,
     }
 }
 

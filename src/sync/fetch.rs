@@ -17,9 +17,9 @@ use crate::upstream::{UpstreamClient, UpstreamError};
 /// GetUpdateData calls at the same time.
 const WORKERS: usize = 4;
 /// Unreadable answers in a row, without one good one, after which the source is given up.
-const UNREADABLE_MAX: u32 = 24;
+pub(super) const UNREADABLE_MAX: u32 = 24;
 /// The same for answers that name an unknown revision: they may really be that many.
-const INTERNAL_ERRORS_MAX: u32 = 2_000;
+pub(super) const INTERNAL_ERRORS_MAX: u32 = 2_000;
 
 /// Revisions that could not be had, each with the reason.
 pub(super) type Owed = BTreeMap<RevisionKey, String>;

@@ -17,7 +17,7 @@ const BATCH_MAX: usize = 500;
 /// Document bytes stored in one transaction.
 const BATCH_MAX_BYTES: usize = 8 << 20;
 /// How often a transaction is tried that met another one.
-const ATTEMPTS_MAX: u32 = 4;
+pub(super) const ATTEMPTS_MAX: u32 = 4;
 
 /// Stores what comes through the channel until it closes. Answers with what the catalogue refused.
 pub(super) async fn import(

@@ -21,7 +21,7 @@ use crate::db::schema::{run_log, sync_runs};
 use crate::jobs::{Job, JobError, Lease};
 
 /// Runs that may follow one another because each was interrupted; more would be a loop.
-const CONTINUED_MAX: i64 = 25;
+pub(super) const CONTINUED_MAX: i64 = 25;
 
 /// How often one attempt of the job tries to begin its run when the database fails, a second and more apart.
 const BEGIN_ATTEMPTS_MAX: u64 = 3;
@@ -61,7 +61,7 @@ impl Job for Synchronize {
 /// the answer is the run to work on.
 async fn begin(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Result<Option<i64>, SyncError> {
     let started = diesel::update(sync_runs::table.find(run_id))
-        .filter(sync_runs::state.eq(RunState::Queued.as_str()))
+        .filter(sync_runs::state.eq_any(RunState::Running.words_before()))
         .set((
             sync_runs::state.eq(RunState::Running.as_str()),
             sync_runs::started_at.eq(diesel::dsl::now),

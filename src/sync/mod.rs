@@ -3,6 +3,7 @@
 //! [`plan`] decides and does no I/O; `run` carries a run out, phase by phase; [`runs`] keeps the story of every run
 //! and sees to it that there is one at a time; [`schedule`] starts runs at their time.
 
+pub mod calls;
 mod commit;
 mod context;
 mod decode;
@@ -17,15 +18,18 @@ mod listing;
 pub mod offer;
 pub mod once;
 pub mod owed;
+mod pace;
 pub mod plan;
 mod prober;
 mod progress;
 pub mod retention;
+pub mod retries;
 mod run;
 pub mod runs;
 pub mod schedule;
 mod selection;
 mod sources;
+mod state;
 
 pub use context::{ContentPlace, MicrosoftUpdate, SyncContext};
 pub use error::{RunError, SyncError};

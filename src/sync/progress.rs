@@ -1,17 +1,22 @@
 //! How far a run is, written to its row at most twice a second, and the wish to stop, read from there.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_util::sync::CancellationToken;
 
+use super::calls::{Call, Ledger};
+use super::pace::Pace;
+use super::state::{Phase, RunState};
 use crate::db::Pool;
+use crate::db::schema::sync_runs;
+use crate::upstream::CallRecord;
 
-/// Between two looks at whether to stop. Each may write twice: the figures, and the lines of the log.
+/// Between two looks at whether to stop. Each may write twice: the figures, and what belongs to the log.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Lines kept of one run.
 const LOG_LINES_MAX: usize = 5_000;
@@ -19,15 +24,20 @@ const LOG_LINES_MAX: usize = 5_000;
 const NOTICES_MAX: usize = 100;
 
 /// Figures of a run so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Figures {
     pub source_id: Option<i64>,
     pub source_name: String,
-    /// `connect`, `categories`, `updates` or `publish`.
-    pub phase: &'static str,
+    /// `None`: not begun, or ended.
+    pub phase: Option<Phase>,
     /// Of this phase.
     pub done: i64,
     pub total: Option<i64>,
+    /// `done` a second; `None` while that is not steady.
+    pub rate: Option<f64>,
+    /// Calls of the update source, and the bytes of its answers.
+    pub calls: i64,
+    pub received: i64,
     /// Stored by this run.
     pub revisions: i64,
     pub bytes: i64,
@@ -47,6 +57,15 @@ struct Inner {
     changed: bool,
     lines: Vec<LogLine>,
     lines_seen: usize,
+    calls: Ledger,
+    pace: Pace,
+}
+
+/// What is to be written next.
+struct Unwritten {
+    figures: Option<Figures>,
+    lines: Vec<LogLine>,
+    calls: Vec<Call>,
 }
 
 /// The progress of one run; shared by everything that works on it.
@@ -63,9 +82,9 @@ impl Progress {
     }
 
     /// Begins a phase; its counts start again.
-    pub fn phase(&self, phase: &'static str, total: Option<usize>) {
+    pub fn phase(&self, phase: Phase, total: Option<usize>) {
         self.change(|figures| {
-            figures.phase = phase;
+            figures.phase = Some(phase);
             figures.done = 0;
             figures.total = total.map(|total| total as i64);
         });
@@ -81,6 +100,15 @@ impl Progress {
     /// The figures now.
     pub fn figures(&self) -> Figures {
         self.lock().figures.clone()
+    }
+
+    /// Notes a call of the update source.
+    pub fn called(&self, record: CallRecord) {
+        let mut inner = self.lock();
+        inner.figures.calls += 1;
+        inner.figures.received += i64::try_from(record.bytes).unwrap_or(i64::MAX);
+        inner.changed = true;
+        inner.calls.note(record);
     }
 
     /// Adds a line to the run's log.
@@ -125,71 +153,126 @@ impl Progress {
         self.flush(&mut conn).await.map_err(|error| error.to_string())
     }
 
-    /// Writes what is not written yet; answers with the run's state.
+    /// Writes what is not written yet, in two statements at most; answers with the run's state.
     pub async fn flush(&self, conn: &mut AsyncPgConnection) -> QueryResult<String> {
-        let (figures, lines) = {
-            let mut inner = self.lock();
-            let changed = std::mem::take(&mut inner.changed);
-            (changed.then(|| inner.figures.clone()), std::mem::take(&mut inner.lines))
-        };
-        self.write_lines(conn, &lines).await?;
-        let Some(figures) = figures else {
-            use crate::db::schema::sync_runs;
+        self.note_pace();
+        let unwritten = self.take_unwritten();
+        self.write_story(conn, unwritten.lines, unwritten.calls).await?;
+        let Some(figures) = unwritten.figures else {
             return sync_runs::table.find(self.run_id).select(sync_runs::state).first(conn).await;
         };
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Text)]
-            state: String,
-        }
+        let name = (!figures.source_name.is_empty()).then_some(figures.source_name.as_str());
         // A run that ended keeps what was written at its end.
-        let row: Row = diesel::sql_query(
-            "WITH written AS (UPDATE sync_runs SET phase = $2, done = $3, total = $4, revisions = $5,
-                 bytes = $6, failed = $7, notices = $8, source_id = $9, source_name = $10
-             WHERE id = $1 AND state IN ('running', 'stopping') RETURNING state)
-             SELECT coalesce((SELECT state FROM written), 'ended') AS state",
-        )
-        .bind::<BigInt, _>(self.run_id)
-        .bind::<Text, _>(figures.phase)
-        .bind::<BigInt, _>(figures.done)
-        .bind::<Nullable<BigInt>, _>(figures.total)
-        .bind::<BigInt, _>(figures.revisions)
-        .bind::<BigInt, _>(figures.bytes)
-        .bind::<BigInt, _>(figures.failed)
-        .bind::<Jsonb, _>(serde_json::Value::from(figures.notices))
-        .bind::<Nullable<BigInt>, _>(figures.source_id)
-        .bind::<Text, _>(figures.source_name)
-        .get_result(conn)
-        .await?;
-        Ok(row.state)
+        let at_work = [RunState::Running.as_str(), RunState::Stopping.as_str()];
+        let written =
+            diesel::update(sync_runs::table.find(self.run_id).filter(sync_runs::state.eq_any(at_work)))
+                .set((
+                    (
+                        sync_runs::phase.eq(figures.phase.map_or("", Phase::as_str)),
+                        sync_runs::done.eq(figures.done),
+                        sync_runs::total.eq(figures.total),
+                        sync_runs::rate.eq(figures.rate),
+                        sync_runs::calls.eq(figures.calls),
+                        sync_runs::received.eq(figures.received),
+                    ),
+                    (
+                        sync_runs::revisions.eq(figures.revisions),
+                        sync_runs::bytes.eq(figures.bytes),
+                        sync_runs::failed.eq(figures.failed),
+                        sync_runs::notices.eq(serde_json::json!(figures.notices)),
+                        figures.source_id.map(|id| sync_runs::source_id.eq(id)),
+                        name.map(|name| sync_runs::source_name.eq(name)),
+                    ),
+                ))
+                .returning(sync_runs::state)
+                .get_result(conn)
+                .await
+                .optional();
+        match written {
+            Ok(state) => Ok(state.unwrap_or_else(|| "ended".to_owned())),
+            Err(error) => {
+                self.lock().changed = true;
+                Err(error)
+            }
+        }
     }
 
-    /// Writes the log lines that are not written yet.
+    /// Writes the lines and calls that are not written yet.
     pub async fn flush_lines(&self, conn: &mut AsyncPgConnection) -> QueryResult<()> {
-        let lines = std::mem::take(&mut self.lock().lines);
-        self.write_lines(conn, &lines).await
+        let (lines, calls) = {
+            let mut inner = self.lock();
+            (std::mem::take(&mut inner.lines), inner.calls.take())
+        };
+        self.write_story(conn, lines, calls).await
     }
 
-    async fn write_lines(&self, conn: &mut AsyncPgConnection, lines: &[LogLine]) -> QueryResult<()> {
-        if lines.is_empty() {
+    fn note_pace(&self) {
+        let mut inner = self.lock();
+        let done = inner.figures.done;
+        inner.pace.note(Instant::now(), done);
+        let rate = inner.pace.rate();
+        inner.changed |= rate != inner.figures.rate;
+        inner.figures.rate = rate;
+    }
+
+    fn take_unwritten(&self) -> Unwritten {
+        let mut inner = self.lock();
+        let changed = std::mem::take(&mut inner.changed);
+        Unwritten {
+            figures: changed.then(|| inner.figures.clone()),
+            lines: std::mem::take(&mut inner.lines),
+            calls: inner.calls.take(),
+        }
+    }
+
+    /// Lines and calls in one statement. What could not be written is written next time.
+    async fn write_story(
+        &self,
+        conn: &mut AsyncPgConnection,
+        mut lines: Vec<LogLine>,
+        calls: Vec<Call>,
+    ) -> QueryResult<()> {
+        if lines.is_empty() && calls.is_empty() {
             return Ok(());
         }
-        let at: Vec<DateTime<Utc>> = lines.iter().map(|line| line.at).collect();
-        let levels: Vec<&str> = lines.iter().map(|line| line.level).collect();
-        let messages: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
-        diesel::sql_query(
-            "INSERT INTO run_log (run_id, at, level, message) SELECT $1, l.* FROM unnest($2, $3, $4) l",
-        )
-        .bind::<BigInt, _>(self.run_id)
-        .bind::<Array<Timestamptz>, _>(at)
-        .bind::<Array<Text>, _>(levels)
-        .bind::<Array<Text>, _>(messages)
-        .execute(conn)
-        .await?;
-        Ok(())
+        let written = insert_story(conn, self.run_id, &lines, &calls).await;
+        if written.is_err() {
+            let mut inner = self.lock();
+            lines.append(&mut inner.lines);
+            inner.lines = lines;
+            inner.calls.put_back(calls);
+        }
+        written
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn insert_story(
+    conn: &mut AsyncPgConnection,
+    run_id: i64,
+    lines: &[LogLine],
+    calls: &[Call],
+) -> QueryResult<()> {
+    let of_lines = |part: fn(&LogLine) -> &str| lines.iter().map(part).collect::<Vec<_>>();
+    let of_calls = |part: fn(&Call) -> &str| calls.iter().map(part).collect::<Vec<_>>();
+    diesel::sql_query(
+        "WITH lines AS (INSERT INTO run_log (run_id, at, level, message) SELECT $1, l.* FROM unnest($2, $3, $4) l)
+         INSERT INTO run_calls (run_id, at, operation, duration_ms, bytes, outcome)
+         SELECT $1, c.* FROM unnest($5, $6, $7, $8, $9) c",
+    )
+    .bind::<BigInt, _>(run_id)
+    .bind::<Array<Timestamptz>, _>(lines.iter().map(|line| line.at).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(of_lines(|line| line.level))
+    .bind::<Array<Text>, _>(of_lines(|line| &line.message))
+    .bind::<Array<Timestamptz>, _>(calls.iter().map(|call| call.at).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(of_calls(|call| &call.operation))
+    .bind::<Array<BigInt>, _>(calls.iter().map(|call| call.duration_ms).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(calls.iter().map(|call| call.bytes).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(of_calls(|call| &call.outcome))
+    .execute(conn)
+    .await
+    .map(drop)
 }

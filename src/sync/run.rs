@@ -13,7 +13,7 @@ use super::import::import;
 use super::listing::{self, Listing};
 use super::plan::{self, EmptySelection};
 use super::progress::Progress;
-use super::runs::RunState;
+use super::runs::{Phase, RunState};
 use super::sources::{self, ApprovalPart, CategoryPart, SourceRow, UpdatePart};
 use super::{SyncError, facts, selection};
 use crate::catalog::import::{missing, outdated};
@@ -40,7 +40,7 @@ pub(super) async fn execute(
     lease: &Lease,
     progress: &Arc<Progress>,
 ) -> Result<(), SyncError> {
-    progress.phase("connect", None);
+    progress.phase(Phase::Connect, None);
     let mut conn = context.pool.get().await?;
     let options = settings::load(&mut conn).await?;
     if !options.replica {
@@ -54,7 +54,9 @@ pub(super) async fn execute(
         figures.source_name = options.source.shown();
     });
     let name = Identity::new(server_id, &context.host_name);
-    let client = UpstreamClient::new(target, name, context.limits, context.retry)?;
+    let noted = Arc::clone(progress);
+    let client = UpstreamClient::new(target, name, context.limits, context.retry)?
+        .observed(move |record| noted.called(record));
     let mut run = Run { context, run_id, lease, progress, options, source, client: Arc::new(client) };
     match run.phases().await {
         Err(SyncError::Upstream(error)) if error.fault_code() == Some("ServerChanged") => {
@@ -104,7 +106,7 @@ impl Run<'_> {
         let batch_size = plan::batch_size(config.updates_max);
 
         let mut owed_before = self.owed_before().await?;
-        self.progress.phase("categories", None);
+        self.progress.phase(Phase::Categories, None);
         let listing = listing::categories(&self.client, self.source.category_anchor(), self.progress).await?;
         let asked = owed_before.iter().copied().chain(listing.revisions).collect();
         let fetched = self.fetch(asked, batch_size).await?;
@@ -115,7 +117,7 @@ impl Run<'_> {
         let mut conn = self.context.pool.get().await?;
         let wanted = selection::expand_now(&mut conn, &self.options, facts).await?;
         drop(conn);
-        self.progress.phase("updates", None);
+        self.progress.phase(Phase::Updates, None);
         let known = self.source.known();
         let Listing { anchor, revisions } =
             listing::updates(&self.client, &wanted, known.as_ref(), self.progress).await?;
@@ -135,7 +137,7 @@ impl Run<'_> {
         if !self.options.replica {
             return Ok(None);
         }
-        self.progress.phase("approvals", None);
+        self.progress.phase(Phase::Approvals, None);
         let known = self.source.deployment_anchor();
         let first = known.is_none();
         let answer = self.client.deployments(known, anchor.clone()).await?;
@@ -245,14 +247,14 @@ impl Run<'_> {
         part: UpdatePart,
         owed_before: &[RevisionKey],
     ) -> Result<(), SyncError> {
-        self.progress.phase("publish", None);
+        self.progress.phase(Phase::Publish, None);
         let mut conn = self.context.pool.get().await?;
         self.adopt_leftovers(&mut conn, &mut fetched).await?;
         let still_owed: BTreeSet<RevisionKey> =
             owed_before.iter().copied().chain(fetched.owed.keys().copied()).collect();
         self.progress.change(|figures| {
             figures.failed = still_owed.len() as i64;
-            figures.phase = "";
+            figures.phase = None;
         });
         let state = if still_owed.is_empty() { RunState::Succeeded } else { RunState::SucceededWithProblems };
         if !still_owed.is_empty() {

@@ -1,7 +1,7 @@
 //! The story of every run: ask for one, stop it, end it, read about it.
 //!
-//! queued → running → stopping → canceled, and from running or stopping to every other end. One run at a time is a
-//! unique index of the database; a second request joins the run that is there.
+//! [`RunState`] says what may become of what. One run at a time is a unique index of the database; a second request
+//! joins the run that is there.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
@@ -14,59 +14,10 @@ use serde_json::json;
 use super::SyncError;
 use super::error::RunError;
 use super::progress::Figures;
+pub use super::state::{Phase, RunState};
 use crate::catalog::publish::PublishCounts;
 use crate::db::schema::{run_log, sync_runs};
 use crate::jobs;
-
-/// Where a run is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RunState {
-    Queued,
-    Running,
-    Stopping,
-    Succeeded,
-    SucceededWithProblems,
-    Failed,
-    Canceled,
-    Interrupted,
-}
-
-impl RunState {
-    const ALL: [Self; 8] = [
-        Self::Queued,
-        Self::Running,
-        Self::Stopping,
-        Self::Succeeded,
-        Self::SucceededWithProblems,
-        Self::Failed,
-        Self::Canceled,
-        Self::Interrupted,
-    ];
-
-    /// The word in the database and in `--json`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Succeeded => "succeeded",
-            Self::SucceededWithProblems => "succeeded_with_problems",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// The state of this word; `None` for a word that no version of ours writes.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-
-    /// True until the run has ended.
-    pub fn is_active(self) -> bool {
-        matches!(self, Self::Queued | Self::Running | Self::Stopping)
-    }
-}
 
 /// The kind of a run's job in the queue.
 pub(super) const JOB_KIND: &str = "synchronize";
@@ -119,8 +70,8 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// As shown: `wsus01.example:8530`, or empty before the run knows.
     pub source_name: String,
-    /// `connect`, `categories`, `updates`, `publish`, or empty.
-    pub phase: String,
+    #[diesel(column_name = phase)]
+    phase_word: String,
     /// Of this phase.
     pub done: i64,
     pub total: Option<i64>,
@@ -135,12 +86,30 @@ pub struct Run {
     notices: serde_json::Value,
     pub continues: Option<i64>,
     settings: serde_json::Value,
+    /// `done` a second in this phase; `None` while that is not steady.
+    pub rate: Option<f64>,
+    /// Calls of the update source, repetitions included.
+    pub calls: i64,
+    /// Bytes of its answers, unpacked.
+    pub received: i64,
 }
 
 impl Run {
     /// Where the run is in its life. An unknown word counts as interrupted.
     pub fn state(&self) -> RunState {
         RunState::from_word(&self.state_word).unwrap_or(RunState::Interrupted)
+    }
+
+    /// What it is doing; `None` before it has begun and after its end.
+    pub fn phase(&self) -> Option<Phase> {
+        Phase::from_word(&self.phase_word)
+    }
+
+    /// Time that the rest of this phase takes at the present pace; `None` while nobody can know.
+    pub fn time_left(&self) -> Option<chrono::TimeDelta> {
+        let (rate, total) = (self.rate.filter(|rate| *rate > 0.0)?, self.total?);
+        let seconds = (total - self.done).max(0) as f64 / rate;
+        chrono::TimeDelta::try_seconds(seconds.ceil() as i64)
     }
 
     /// Why it did not succeed.
@@ -157,6 +126,11 @@ impl Run {
     pub fn has_older_options(&self, version: i64) -> bool {
         let began_with = self.settings.get("options_version").and_then(serde_json::Value::as_i64);
         began_with.is_some_and(|began_with| began_with != version)
+    }
+
+    /// Did this server follow its upstream server's approvals when the run began?
+    pub fn is_of_replica(&self) -> bool {
+        self.settings.get("replica").and_then(serde_json::Value::as_bool).unwrap_or_default()
     }
 
     /// Time from start to end, or to `now` while it runs; zero when it never started.
@@ -392,12 +366,14 @@ pub(super) async fn finish(
 ) -> QueryResult<bool> {
     let error = error.map(|error| serde_json::to_value(error).unwrap_or_default());
     let name = (!figures.source_name.is_empty()).then_some(figures.source_name.as_str());
-    let changed = diesel::update(sync_runs::table.find(run_id).filter(sync_runs::state.eq_any(ACTIVE)))
+    let ending = sync_runs::table.find(run_id).filter(sync_runs::state.eq_any(state.words_before()));
+    let changed = diesel::update(ending)
         .set((
             (
                 sync_runs::state.eq(state.as_str()),
                 sync_runs::finished_at.eq(diesel::dsl::now),
-                sync_runs::phase.eq(figures.phase),
+                sync_runs::phase.eq(figures.phase.map_or("", Phase::as_str)),
+                sync_runs::rate.eq(None::<f64>),
                 sync_runs::done.eq(figures.done),
                 sync_runs::total.eq(figures.total),
                 sync_runs::new.eq(sync_runs::new + counts.new),
@@ -407,6 +383,8 @@ pub(super) async fn finish(
             (
                 sync_runs::revisions.eq(figures.revisions),
                 sync_runs::bytes.eq(figures.bytes),
+                sync_runs::calls.eq(figures.calls),
+                sync_runs::received.eq(figures.received),
                 sync_runs::failed.eq(figures.failed),
                 sync_runs::notices.eq(json!(figures.notices)),
                 figures.source_id.map(|id| sync_runs::source_id.eq(id)),
@@ -419,9 +397,9 @@ pub(super) async fn finish(
     Ok(changed == 1)
 }
 
-/// What a run that begins now keeps: the version of the options in force, as SQL for `settings`.
+/// What a run that begins now keeps of the options in force, as SQL for `settings`.
 pub(super) fn present_settings() -> SqlLiteral<Jsonb> {
-    sql("jsonb_build_object('options_version', (SELECT version FROM sync_options))")
+    sql("(SELECT jsonb_build_object('options_version', version, 'replica', replica) FROM sync_options)")
 }
 
 /// Closes runs that nobody works on and nobody will: their job is gone. Returns how many.

@@ -1,7 +1,7 @@
 //! The calls of a synchronization, each with cookie, retries and limits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
@@ -24,7 +24,7 @@ use crate::protocol::server_sync::{
 use crate::protocol::soap::{ErrorCode, Fault, Method, SoapVersion};
 
 /// Sign-ins in a row without one accepted call, after which a refused cookie is an error.
-const RESTARTS_MAX: u32 = 3;
+pub const SIGN_INS_MAX: u32 = 3;
 
 /// Answers above this are parsed on a blocking thread.
 const PARSE_INLINE_MAX: usize = 64 * 1024;
@@ -37,6 +37,20 @@ pub struct UpstreamClient {
     session: Mutex<Session>,
     /// Sign-ins since the last accepted call.
     restarts: AtomicU32,
+    observer: Box<dyn Fn(CallRecord) + Send + Sync>,
+}
+
+/// One exchange with the source, for the log of a run.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// When it began.
+    pub at: DateTime<Utc>,
+    pub operation: &'static str,
+    pub duration: Duration,
+    /// Of the answer, unpacked; 0 when none came whole.
+    pub bytes: usize,
+    /// What went wrong, a sentence.
+    pub outcome: Result<(), String>,
 }
 
 impl UpstreamClient {
@@ -52,7 +66,14 @@ impl UpstreamClient {
     ) -> Result<Self, UpstreamError> {
         let transport = Transport::new(target, limits)?;
         let (session, restarts) = (Mutex::default(), AtomicU32::new(0));
-        Ok(Self { transport, retry, identity, session, restarts })
+        Ok(Self { transport, retry, identity, session, restarts, observer: Box::new(drop) })
+    }
+
+    /// Tells `observer` of each exchange when it has ended, repetitions included.
+    #[must_use]
+    pub fn observed(mut self, observer: impl Fn(CallRecord) + Send + Sync + 'static) -> Self {
+        self.observer = Box::new(observer);
+        self
     }
 
     /// Signs in, from the first step.
@@ -172,7 +193,7 @@ impl UpstreamClient {
         if session.generation != generation {
             return Ok(());
         }
-        if self.restarts.fetch_add(1, Ordering::Relaxed) >= RESTARTS_MAX {
+        if self.restarts.fetch_add(1, Ordering::Relaxed) >= SIGN_INS_MAX {
             return Err(self.rejected());
         }
         tracing::info!(address = self.transport.target().shown(), "the cookie was refused, signing in again");
@@ -180,7 +201,7 @@ impl UpstreamClient {
     }
 
     fn rejected(&self) -> UpstreamError {
-        UpstreamError::CookieRejected { address: self.transport.target().shown(), restarts: RESTARTS_MAX }
+        UpstreamError::CookieRejected { address: self.transport.target().shown(), restarts: SIGN_INS_MAX }
     }
 
     async fn renew(&self, session: &mut Session) -> Result<(), UpstreamError> {
@@ -199,7 +220,7 @@ impl UpstreamClient {
             session.authorization = Some(self.authorization_cookie(&url).await?);
             match self.get_cookie(session).await {
                 Err(error)
-                    if restarts < RESTARTS_MAX
+                    if restarts < SIGN_INS_MAX
                         && error.fault_code() == Some(ErrorCode::InvalidAuthorizationCookie.as_str()) => {}
                 other => return other,
             }
@@ -291,20 +312,40 @@ impl UpstreamClient {
         R: Request,
         R::Reply: Send + 'static,
     {
+        let (at, started, operation) = (Utc::now(), Instant::now(), R::METHOD.name());
+        let mut bytes = 0;
+        let result = self.exchange::<R>(url, body, &mut bytes).await;
+        let duration = started.elapsed();
+        tracing::debug!(
+            operation,
+            bytes,
+            duration_ms = duration.as_millis() as u64,
+            good = result.is_ok(),
+            "called"
+        );
+        let outcome = result.as_ref().map(drop).map_err(ToString::to_string);
+        (self.observer)(CallRecord { at, operation, duration, bytes, outcome });
+        result
+    }
+
+    async fn exchange<R>(
+        &self,
+        url: &Url,
+        body: Vec<u8>,
+        bytes: &mut usize,
+    ) -> Result<(R::Reply, Option<DateTime<Utc>>), UpstreamError>
+    where
+        R: Request,
+        R::Reply: Send + 'static,
+    {
         let operation = R::METHOD.name();
-        let started = Instant::now();
         let limits = self.transport.limits();
         let max_bytes = match R::METHOD {
             Method::GetUpdateData => limits.documents_max_bytes,
             _ => limits.answer_max_bytes,
         };
         let answer = self.transport.post(url, operation, &R::METHOD.action(), body, max_bytes).await?;
-        tracing::debug!(
-            operation,
-            bytes = answer.body.len(),
-            duration_ms = started.elapsed().as_millis() as u64,
-            "called"
-        );
+        *bytes = answer.body.len();
         let date = answer.date;
         let retry_after = answer.retry_after;
         match parse::<R::Reply>(answer).await {

@@ -221,14 +221,36 @@ impl UpstreamError {
     }
 }
 
-/// A text from outside: one line, cut to a limit, without control characters.
+/// A text from outside: one line, cut to a limit, without control characters and without passwords in addresses.
 pub(super) fn quote(text: &str) -> String {
+    let text = &without_userinfo(text);
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut kept: String = clean.take(UpstreamError::QUOTE_MAX).collect();
     if text.chars().nth(UpstreamError::QUOTE_MAX).is_some() {
         kept.push('…');
     }
     kept.trim().to_owned()
+}
+
+/// Removes what stands before the `@` of an address: a user name, and perhaps a password.
+#[must_use]
+pub fn without_userinfo(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find("://") {
+        let (before, after) = rest.split_at(place + 3);
+        clean.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || "/?#\"'".contains(c)).unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(at) => {
+                clean.push_str("...");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    clean.push_str(rest);
+    clean
 }
 
 fn shown_fault(code: &str, message: &str, fault_id: &str) -> String {
@@ -244,4 +266,26 @@ fn shown_fault(code: &str, message: &str, fault_id: &str) -> String {
 
 fn shown_message(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": \"{message}\"") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r267_user_and_password_of_an_address_are_removed() {
+        let text =
+            "to http://user:pa@ss@proxy.example:8080/x and https://plain.example/a@b, then http://me@host";
+        let clean = without_userinfo(text);
+        assert_eq!(
+            clean,
+            "to http://...@proxy.example:8080/x and https://plain.example/a@b, then http://...@host"
+        );
+    }
+    #[test]
+    fn r036_a_text_from_outside_is_one_line_cut_and_without_a_password() {
+        let long = quote(&format!("a\r\nb\u{1b} http://me:secret@proxy/ {}", "x".repeat(1_000)));
+        assert!(!long.contains(char::is_control) && !long.contains("secret"), "{long}");
+        assert_eq!(long.chars().count(), UpstreamError::QUOTE_MAX + 1);
+    }
 }

@@ -17,12 +17,12 @@ mod target;
 mod tls;
 mod transport;
 
-pub use client::UpstreamClient;
+pub use client::{CallRecord, SIGN_INS_MAX, UpstreamClient};
 pub use content::{ContentAnswer, ContentClient, ContentError};
-pub use error::{Hop, UpstreamError};
+pub use error::{Hop, UpstreamError, without_userinfo};
 pub use limits::TransportLimits;
 pub use proxy::ProxyError;
-pub use retry::RetryPolicy;
+pub use retry::{REPEATED, RetryPolicy};
 pub use session::Identity;
 pub use target::{MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, Target, Trust};
 pub use tls::{Handshake, Presented, TlsProblem};

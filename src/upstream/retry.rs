@@ -17,6 +17,15 @@ pub struct RetryPolicy {
     pub retry_after_max: Duration,
 }
 
+/// In words, the errors that `UpstreamError::retry` lets be asked again.
+pub const REPEATED: [&str; 5] = [
+    "The name of the server is not found",
+    "The server or the proxy server cannot be reached",
+    "A call breaks off, takes too long or comes too slowly",
+    "The server says that it is busy (ServerBusy)",
+    "HTTP status 429, 502, 503 or 504",
+];
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -54,6 +63,53 @@ pub fn parse_retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_help_says_is_asked_again_is_asked_again_and_nothing_else() {
+        use super::super::error::UpstreamError as E;
+        let (operation, address, reason) = ("GetConfigData", String::new(), String::new());
+        let status = |status| E::Status {
+            operation,
+            address: String::new(),
+            status,
+            title: String::new(),
+            retry_after: None,
+        };
+        let again = [
+            E::NameNotFound { host: String::new() },
+            E::Unreachable { address: address.clone(), reason: reason.clone() },
+            E::ProxyUnreachable { proxy: String::new(), reason: reason.clone() },
+            E::BrokeOff { operation, address: address.clone(), reason: reason.clone() },
+            E::TimedOut { operation, address: address.clone(), limit_s: 1, stage: "" },
+            E::TooSlow { operation, address: address.clone(), bytes_min: 1, window_s: 1 },
+            E::Busy { operation, address: address.clone(), message: String::new(), retry_after: None },
+            status(429),
+            status(502),
+            status(503),
+            status(504),
+        ];
+        assert!(again.iter().all(|error| error.retry().is_some()));
+        let fault = |code: &str| E::Fault {
+            operation,
+            address: String::new(),
+            code: code.to_owned(),
+            message: String::new(),
+            fault_id: String::new(),
+        };
+        let never = [
+            E::Settings { reason: reason.clone() },
+            E::ProxySignIn { proxy: String::new() },
+            E::TooLarge { operation, address: address.clone(), limit_bytes: 1 },
+            E::Unreadable { operation, address: address.clone(), reason },
+            E::CookieRejected { address, restarts: 3 },
+            fault("InvalidParameters"),
+            fault("InternalServerError"),
+            fault(""),
+            status(404),
+            status(500),
+        ];
+        assert!(never.iter().all(|error| error.retry().is_none()));
+    }
 
     #[test]
     fn waits_double_and_stay_under_the_cap() {

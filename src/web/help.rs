@@ -6,13 +6,17 @@ use rocket::{Route, get, routes};
 
 use super::{PageError, Reply, Reporter, Shell};
 use crate::settings::keys::{Key, Panel};
+use crate::sync::retries::{self, Rule};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_index, show_topic]
 }
 
+/// The page whose figures come from the engine.
+const RETRIES: &str = "trying-again";
+
 /// The pages: last part of the address, and heading.
-const TOPICS: [(&str, &str); 7] = [
+const TOPICS: [(&str, &str); 8] = [
     ("synchronizing", "Synchronizing"),
     ("schedule", "Schedule"),
     ("products-and-classifications", "Products and Classifications"),
@@ -20,6 +24,7 @@ const TOPICS: [(&str, &str); 7] = [
     ("update-source", "Update Source"),
     ("update-files-and-languages", "Update Files and Languages"),
     ("approvals", "Approving updates"),
+    (RETRIES, "What is tried again"),
 ];
 
 /// The help page that fits the page at `path`.
@@ -53,7 +58,7 @@ fn topic_of(panel: Panel) -> &'static str {
 #[template(path = "help/index.html")]
 struct IndexPage {
     shell: Shell,
-    topics: [(&'static str, &'static str); 7],
+    topics: [(&'static str, &'static str); 8],
 }
 
 #[derive(Template)]
@@ -62,6 +67,9 @@ struct TopicPage {
     shell: Shell,
     topic: &'static str,
     heading: &'static str,
+    /// Of the page about trying again; empty on others.
+    rules: Vec<Rule>,
+    limits: Vec<(&'static str, String)>,
 }
 
 #[get("/help")]
@@ -73,7 +81,9 @@ fn show_index(reporter: Reporter) -> Result<Reply, PageError> {
 fn show_topic(reporter: Reporter, topic: &str) -> Result<Reply, PageError> {
     let found = TOPICS.into_iter().find(|(name, _)| *name == topic);
     let (topic, heading) = found.ok_or(PageError::NotFound { what: "help page" })?;
-    Reply::ok(&TopicPage { shell: reporter.shell, topic, heading })
+    let (rules, limits) =
+        if topic == RETRIES { (retries::rules(), retries::limits()) } else { Default::default() };
+    Reply::ok(&TopicPage { shell: reporter.shell, topic, heading, rules, limits })
 }
 
 #[cfg(test)]

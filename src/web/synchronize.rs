@@ -49,11 +49,10 @@ struct Running {
 impl SynchronizePage {
     async fn load(conn: &mut AsyncPgConnection, shell: Shell) -> Result<Self, PageError> {
         let options = options(conn).await?;
-        let zone = options.schedule.time_zone;
         let status = StatusBox::load(conn).await?;
         let running = match &status.active {
             None => None,
-            Some(run) => LiveFragment::load(conn, run.id, zone, &shell).await?.map(|live| Running {
+            Some(run) => LiveFragment::load(conn, run.id, &shell).await?.map(|live| Running {
                 run_id: run.id,
                 started_by: run.started_by.clone(),
                 since: run.requested.shown.clone(),

@@ -28,8 +28,9 @@ async fn tick(db: &TestDatabase, now: DateTime<Utc>) -> Tick {
 async fn end_runs(db: &TestDatabase, state: &str, code: &str) {
     let sql = format!(
         "UPDATE jobs SET state = 'canceled', finished_at = now() WHERE state = 'waiting';
+         UPDATE sync_runs SET state = 'running' WHERE state = 'queued';
          UPDATE sync_runs SET state = '{state}', finished_at = now(), error = '{{\"code\": \"{code}\"}}'
-         WHERE state = 'queued'"
+         WHERE state = 'running'"
     );
     db.client().await.batch_execute(&sql).await.unwrap();
 }

@@ -284,7 +284,7 @@ async fn r155_a_run_keeps_the_options_it_began_with_and_says_so() {
     let run_id = bench.request().await.run_id;
     let mut conn = bench.db.conn().await;
     for _ in 0..200 {
-        if !runs::get(&mut conn, run_id).await.unwrap().unwrap().phase.is_empty() {
+        if runs::get(&mut conn, run_id).await.unwrap().unwrap().phase().is_some() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -105,10 +105,19 @@ impl Yard {
         loop {
             match weir::db::open_client(&self.url).await {
                 Ok(client) => return client,
-                Err(error) => assert!(Instant::now() < until, "{error}"),
+                Err(error) => assert!(Instant::now() < until, "{error}\n{}", self.log()),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The end of what weir and its database said.
+    fn log(&self) -> String {
+        let end = |file: &str| {
+            let text = std::fs::read_to_string(self.data.path().join(file)).unwrap_or_default();
+            text.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        format!("{}\n{}", end("serve.log"), end("postgres/postgres.log"))
     }
 
     /// The state of the newest run.

@@ -12,8 +12,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A killed predecessor may hold its lock for a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(20);
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// A server that dies more often than this within a minute is not started again.
+/// A server that dies more often than this within a minute is started again only after [`RESTART_WAIT`].
 const RESTARTS_MAX: u32 = 5;
+const RESTART_WAIT: Duration = Duration::from_secs(15);
 
 /// Starts the cluster of a data folder, says `ready` or `failed WHY` in one line on standard output, and
 /// stays until nobody uses the cluster. Must be called while the process has one thread.
@@ -61,31 +62,28 @@ impl Keeper {
             std::thread::sleep(LOOK_EVERY);
             let gone = !self.layout.root().exists(); // a scratch folder that was removed under us
             let closed = self.nobody_uses_it();
+            let works = matches!(self.server.try_wait(), Ok(None));
             if closed.is_some() || gone {
-                postmaster::stop(&mut self.server);
+                if works {
+                    postmaster::stop(&mut self.server);
+                }
                 return ExitCode::SUCCESS;
             }
-            if matches!(self.server.try_wait(), Ok(None)) {
-                continue;
-            }
-            eprintln!("the database server ended; starting it again");
-            if !restarts.allowed() || !self.restart() {
-                return ExitCode::FAILURE;
+            // Whoever uses the cluster would be without it for ever if this ended.
+            if !works && restarts.is_time() {
+                eprintln!("the database server ended; starting it again");
+                self.restart();
             }
         }
     }
 
-    fn restart(&mut self) -> bool {
+    fn restart(&mut self) {
         let started = postmaster::clear_leftovers(&self.layout)
             .and_then(|()| postmaster::start(&self.layout, &self.account, &self.bin));
         match started {
             Ok(server) => self.server = server,
-            Err(error) => {
-                eprintln!("{error}");
-                return false;
-            }
+            Err(error) => eprintln!("{error}"),
         }
-        true
     }
 
     /// The two locks that keep anybody from joining while the server is stopped; `None` when it is used.
@@ -101,16 +99,23 @@ impl Keeper {
 #[derive(Default)]
 struct Restarts {
     since: Option<Instant>,
+    last: Option<Instant>,
     count: u32,
 }
 
 impl Restarts {
-    fn allowed(&mut self) -> bool {
-        if self.since.is_none_or(|since| since.elapsed() > Duration::from_secs(60)) {
-            *self = Self { since: Some(Instant::now()), count: 0 };
+    /// May the server be started now? Counts when it may.
+    fn is_time(&mut self) -> bool {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now - since > Duration::from_secs(60)) {
+            *self = Self { since: Some(now), last: None, count: 0 };
         }
+        if self.count >= RESTARTS_MAX && self.last.is_some_and(|last| now - last < RESTART_WAIT) {
+            return false;
+        }
+        self.last = Some(now);
         self.count += 1;
-        self.count <= RESTARTS_MAX
+        true
     }
 }
 

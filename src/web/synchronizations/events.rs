@@ -5,7 +5,6 @@ use rocket::response::stream::{Event, EventStream};
 use rocket::{Shutdown, State, get};
 
 use super::one::LiveFragment;
-use super::options;
 use crate::db::Pool;
 use crate::web::live::{Live, Seen, follow};
 use crate::web::{Db, PageError, Reporter, Shell};
@@ -18,19 +17,16 @@ pub(super) async fn stream_events(
     end: Shutdown,
 ) -> Result<Live<EventStream![Event]>, PageError> {
     let (pool, shell) = (pool.inner().clone(), reporter.shell);
-    let mut first = Db::borrow(&pool).await?;
-    let zone = options(&mut first.0).await?.schedule.time_zone;
-    drop(first);
     Ok(follow(end, move || {
         let (pool, shell) = (pool.clone(), shell.clone());
-        async move { look(&pool, id, zone, &shell).await }
+        async move { look(&pool, id, &shell).await }
     }))
 }
 
 /// The fragment now; `None` when it cannot be told at this moment.
-async fn look(pool: &Pool, id: i64, zone: chrono_tz::Tz, shell: &Shell) -> Option<Seen> {
+async fn look(pool: &Pool, id: i64, shell: &Shell) -> Option<Seen> {
     let mut db = Db::borrow(pool).await.ok()?;
-    let live = LiveFragment::load(&mut db.0, id, zone, shell).await.ok()?;
+    let live = LiveFragment::load(&mut db.0, id, shell).await.ok()?;
     let Some(live) = live else { return Some(Seen { html: String::new(), is_over: true }) };
     let html = live.render().inspect_err(|error| tracing::error!(%error, "progress cannot be drawn")).ok()?;
     Some(Seen { html, is_over: !live.run.is_active })

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::sync::RunError;
-use crate::sync::runs::{Run, RunState};
+use crate::sync::runs::{Phase, Run, RunState};
 use crate::web::moment::{Moment, span};
-use crate::web::words::grouped;
+use crate::web::words::{grouped, size};
 
 /// The words of a run, ready to print.
 #[derive(Debug, Clone)]
@@ -33,7 +33,11 @@ pub struct RunView {
     pub failed: String,
     pub megabytes: String,
     /// `2 of 3: getting update information`.
-    pub phase: &'static str,
+    pub phase: String,
+    /// `120 a second, about 26 s left`; empty when the phase has no total.
+    pub pace: String,
+    /// What the update source sent so far.
+    pub received: String,
     pub done: i64,
     /// `None`: not known, the bar only shows that something happens.
     pub total: Option<i64>,
@@ -80,7 +84,9 @@ impl RunView {
             revisions: grouped(run.revisions),
             failed: grouped(run.failed),
             megabytes: format!("{:.1} MB", run.bytes as f64 / 1e6),
-            phase: phase(state, &run.phase),
+            phase: phase(state, run.phase(), run.is_of_replica()),
+            pace: pace(run),
+            received: size(run.received),
             done: run.done,
             total,
             counts,
@@ -107,7 +113,7 @@ impl RunView {
         }
         match self.percent.map(|percent| percent / 25 * 25) {
             Some(quarter) if quarter > 0 => format!("{}, {quarter} percent", self.phase),
-            _ => self.phase.to_owned(),
+            _ => self.phase.clone(),
         }
     }
 }
@@ -125,15 +131,40 @@ fn badge(state: RunState) -> (&'static str, &'static str) {
     }
 }
 
-fn phase(state: RunState, phase: &str) -> &'static str {
+/// What it is doing, as the n-th of so many steps; a replica has one more.
+fn phase(state: RunState, phase: Option<Phase>, replica: bool) -> String {
+    let steps = if replica { 4 } else { 3 };
+    let step = |number, doing| format!("{number} of {steps}: {doing}");
     match (state, phase) {
-        (RunState::Queued, _) => "Waiting to begin",
-        (RunState::Stopping, _) => "Stopping",
-        (RunState::Running, "categories") => "1 of 3: getting products and classifications",
-        (RunState::Running, "updates") => "2 of 3: getting update information",
-        (RunState::Running, "publish") => "3 of 3: making the updates visible",
-        (RunState::Running, _) => "Connecting",
-        _ => "",
+        (RunState::Queued, _) => "Waiting to begin".to_owned(),
+        (RunState::Stopping, _) => "Stopping".to_owned(),
+        (RunState::Running, None | Some(Phase::Connect)) => "Connecting".to_owned(),
+        (RunState::Running, Some(Phase::Categories)) => step(1, "getting products and classifications"),
+        (RunState::Running, Some(Phase::Updates)) => step(2, "getting update information"),
+        (RunState::Running, Some(Phase::Approvals)) => step(3, "getting approvals"),
+        (RunState::Running, Some(Phase::Publish)) => step(steps, "making the updates visible"),
+        _ => String::new(),
+    }
+}
+
+/// The rate and the time left once both are steady. The time is of this phase: nobody knows the next one's.
+fn pace(run: &Run) -> String {
+    match (run.state(), run.total, run.rate) {
+        (RunState::Running, Some(1..), Some(rate)) => {
+            let left = run.time_left().map_or_else(String::new, |left| format!(", {} left", about(left)));
+            format!("{} a second{left}", grouped(rate.round() as i64))
+        }
+        (RunState::Running, Some(1..), None) => "estimating the time left".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// `about 26 s`, `about 4 min`, `about 2 h`: never more exact than it can be.
+fn about(left: chrono::TimeDelta) -> String {
+    match left.num_seconds().max(1) {
+        seconds @ 0..90 => format!("about {seconds} s"),
+        seconds @ 90..5_400 => format!("about {} min", (seconds + 30) / 60),
+        seconds => format!("about {} h", (seconds + 1_800) / 3_600),
     }
 }
 
@@ -148,5 +179,22 @@ mod tests {
         assert_eq!(word(RunState::Failed), "Failed");
         assert_eq!(word(RunState::Canceled), "Canceled");
         assert_eq!(word(RunState::Interrupted), "Unknown");
+    }
+
+    #[test]
+    fn steps_are_counted_with_those_of_a_replica() {
+        let shown = |at, replica| phase(RunState::Running, Some(at), replica);
+        assert_eq!(shown(Phase::Publish, false), "3 of 3: making the updates visible");
+        assert_eq!(shown(Phase::Approvals, true), "3 of 4: getting approvals");
+        assert_eq!(shown(Phase::Publish, true), "4 of 4: making the updates visible");
+    }
+
+    #[test]
+    fn a_time_left_is_rounded_to_what_can_be_known() {
+        let shown = |seconds| about(chrono::TimeDelta::seconds(seconds));
+        assert_eq!(
+            [shown(0), shown(26), shown(100), shown(7_000)],
+            ["about 1 s", "about 26 s", "about 2 min", "about 2 h"]
+        );
     }
 }

@@ -52,15 +52,16 @@ impl Process {
 
     /// Starts with further variables.
     pub fn start_with(db: &TestDatabase, data: &Path, variables: &[(&str, &str)]) -> Self {
-        Self::launch(weir(db, data, &["serve"]), variables)
+        Self::launch(weir(db, data, &["serve"]), variables, Stdio::null()) // a pipe that nobody reads fills up
     }
 
-    /// Starts on the database that it keeps for itself in its folder.
+    /// Starts on the database that it keeps for itself in its folder; its words are in `serve.log` there.
     pub fn start_alone(data: &Path) -> Self {
-        Self::launch(alone(data, &["serve"]), &[])
+        let log = std::fs::File::options().create(true).append(true).open(data.join("serve.log")).unwrap();
+        Self::launch(alone(data, &["serve"]), &[], log.into())
     }
 
-    fn launch(mut command: Command, variables: &[(&str, &str)]) -> Self {
+    fn launch(mut command: Command, variables: &[(&str, &str)], stderr: Stdio) -> Self {
         let (console, services) = (free_port(), free_port());
         let child = command
             .env("WEIR_CONSOLE_PORT", console.to_string())
@@ -68,7 +69,7 @@ impl Process {
             .env("ROCKET_PORT", "1") // Rocket's own settings are not honoured
             .env("ROCKET_LIMITS", "{form=1}")
             .envs(variables.iter().copied())
-            .stderr(Stdio::null()) // a pipe that nobody reads fills up
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Self { child, console, services }
