@@ -63,6 +63,7 @@ impl Background {
             content: parts.content,
             limits: TransportLimits::default(),
             retry: RetryPolicy::default(),
+            probe: |_| {},
         };
         let instance = Instance::register(parts.database, &host_name, &parts.roles.words()).await?;
         let shutdown = CancellationToken::new();

@@ -10,7 +10,8 @@ use crate::db::{DatabaseUrl, Pool};
 use crate::secret::SecretKey;
 use crate::settings::{Proxy, SourceKind, SyncOptions};
 use crate::upstream::{
-    MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, RetryPolicy, Target, TransportLimits, Trust,
+    CallRecord, MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, RetryPolicy, Target, TransportLimits,
+    Trust,
 };
 
 /// Where Microsoft Update is; a laboratory puts a stand-in there.
@@ -42,6 +43,8 @@ pub struct SyncContext {
     pub content: ContentPlace,
     pub limits: TransportLimits,
     pub retry: RetryPolicy,
+    /// Is told of each call of the update source, before the run's log.
+    pub probe: fn(&CallRecord),
 }
 
 /// What makes an update source the same one: anchors belong to it.

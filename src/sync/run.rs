@@ -54,9 +54,11 @@ pub(super) async fn execute(
         figures.source_name = options.source.shown();
     });
     let name = Identity::new(server_id, &context.host_name);
-    let noted = Arc::clone(progress);
-    let client = UpstreamClient::new(target, name, context.limits, context.retry)?
-        .observed(move |record| noted.called(record));
+    let (noted, probe) = (Arc::clone(progress), context.probe);
+    let client = UpstreamClient::new(target, name, context.limits, context.retry)?.observed(move |record| {
+        probe(&record);
+        noted.called(record);
+    });
     let mut run = Run { context, run_id, lease, progress, options, source, client: Arc::new(client) };
     match run.phases().await {
         Err(SyncError::Upstream(error)) if error.fault_code() == Some("ServerChanged") => {

@@ -204,6 +204,7 @@ impl UpstreamError {
             | Self::BrokeOff { .. }
             | Self::NotHttp { .. }
             | Self::TimedOut { .. }
+            | Self::Tls { problem: TlsProblem::Closed, .. }
             | Self::TooSlow { .. } => Some(None),
             Self::Proxy(error) => error.may_pass().then_some(None),
             Self::Busy { retry_after, .. } => Some(*retry_after),

@@ -21,7 +21,7 @@ pub struct RetryPolicy {
 pub const REPEATED: [&str; 5] = [
     "The name of the server is not found",
     "The server or the proxy server cannot be reached",
-    "A call breaks off, takes too long or comes too slowly",
+    "A call, or its TLS handshake, breaks off, takes too long or comes too slowly",
     "The server says that it is busy (ServerBusy)",
     "HTTP status 429, 502, 503 or 504",
 ];
@@ -67,6 +67,8 @@ mod tests {
     #[test]
     fn what_the_help_says_is_asked_again_is_asked_again_and_nothing_else() {
         use super::super::error::UpstreamError as E;
+        use super::super::proxy::ProxyError;
+        use super::super::tls::TlsProblem;
         let (operation, address, reason) = ("GetConfigData", String::new(), String::new());
         let status = |status| E::Status {
             operation,
@@ -78,9 +80,10 @@ mod tests {
         let again = [
             E::NameNotFound { host: String::new() },
             E::Unreachable { address: address.clone(), reason: reason.clone() },
-            E::ProxyUnreachable { proxy: String::new(), reason: reason.clone() },
+            E::Proxy(ProxyError::Unreachable { proxy: String::new(), reason: reason.clone() }),
             E::BrokeOff { operation, address: address.clone(), reason: reason.clone() },
             E::TimedOut { operation, address: address.clone(), limit_s: 1, stage: "" },
+            E::Tls { address: address.clone(), problem: TlsProblem::Closed },
             E::TooSlow { operation, address: address.clone(), bytes_min: 1, window_s: 1 },
             E::Busy { operation, address: address.clone(), message: String::new(), retry_after: None },
             status(429),
@@ -98,7 +101,7 @@ mod tests {
         };
         let never = [
             E::Settings { reason: reason.clone() },
-            E::ProxySignIn { proxy: String::new() },
+            E::Proxy(ProxyError::SignInRefused { proxy: String::new(), scheme: "NTLM" }),
             E::TooLarge { operation, address: address.clone(), limit_bytes: 1 },
             E::Unreadable { operation, address: address.clone(), reason },
             E::CookieRejected { address, restarts: 3 },

@@ -140,10 +140,23 @@ async fn each_trouble_gives_a_message_and_the_next_run_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r027_a_refused_cookie_is_renewed_and_the_same_call_repeated() {
+async fn r027_a_refused_cookie_starts_the_sign_in_anew_and_the_same_batch_is_asked_again() {
     let bench = Bench::start().await;
+    bench.upstream.limits(100, 100);
     bench.upstream.publish(documents::categories());
-    bench.upstream.publish(documents::updates(PRODUCT, 0, 250));
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 50));
+    bench.upstream.trouble(Method::GetUpdateData, 1, Trouble::Fault("InvalidCookie"));
+    bench.succeed().await;
+    let calls = bench.upstream.take_calls();
+    let methods: Vec<Method> = calls.iter().map(|call| call.method).collect();
+    let refused = methods.iter().position(|method| *method == Method::GetUpdateData).unwrap();
+    let steps =
+        [Method::GetAuthConfig, Method::GetAuthorizationCookie, Method::GetCookie, Method::GetUpdateData];
+    assert_eq!(methods[refused + 1..][..4], steps, "from the first step: {methods:?}");
+    assert_eq!(calls[refused].ids, calls[refused + 4].ids, "the same batch");
+
+    // With four workers in the middle of the documents, and in a list.
+    bench.upstream.publish(documents::updates(PRODUCT, 100, 250));
     bench.upstream.trouble(Method::GetUpdateData, 2, Trouble::Fault("InvalidCookie"));
     bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::Fault("InvalidCookie"));
     assert_eq!(bench.succeed().await.new, 250);
@@ -151,34 +164,24 @@ async fn r027_a_refused_cookie_is_renewed_and_the_same_call_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r026_a_refused_anchor_leads_to_a_full_listing_and_a_notice() {
+async fn r026_an_anchor_that_is_always_refused_leads_to_one_full_listing_and_a_notice() {
     let bench = Bench::start().await;
     bench.upstream.publish(documents::categories());
     bench.upstream.publish(documents::updates(PRODUCT, 0, 10));
     bench.succeed().await;
     bench.upstream.publish(documents::updates(PRODUCT, 10, 2));
     bench.upstream.take_calls();
-    bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::Fault("InvalidParameters"));
+    bench.upstream.refuse_anchors(true);
     let run = bench.succeed().await;
-    assert_eq!(run.new, 2);
-    assert_eq!(run.notices().len(), 1);
-    assert_eq!(asked(&bench.upstream.take_calls()).len(), 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn r032_a_replaced_server_is_listed_again_without_duplicates() {
-    let bench = Bench::start().await;
-    bench.upstream.publish(documents::categories());
-    bench.upstream.publish(documents::updates(PRODUCT, 0, 10));
-    bench.succeed().await;
-    bench.upstream.take_calls();
-    bench.upstream.trouble(Method::GetRevisionIdList, 1, Trouble::Fault("ServerChanged"));
-    let run = bench.succeed().await;
-    assert_eq!((run.new, run.notices().len()), (0, 1));
+    assert_eq!((run.new, run.revisions, run.notices().len()), (2, 2, 1));
     let calls = bench.upstream.take_calls();
-    let last = calls.iter().filter_map(|call| call.filter.as_ref()).next_back().unwrap();
-    assert!(last.anchor.is_none());
-    assert!(asked(&calls).is_empty());
+    assert_eq!(asked(&calls).len(), 2, "what is stored is not fetched again");
+    let anchors: Vec<bool> =
+        calls.iter().filter_map(|call| call.filter.as_ref()).map(|filter| filter.anchor.is_some()).collect();
+    assert_eq!(anchors, [true, false, true, false], "each list once with its anchor and once without");
+    bench.upstream.refuse_anchors(false);
+    assert_eq!(bench.succeed().await.revisions, 0);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
 }
 
 #[tokio::test(flavor = "multi_thread")]

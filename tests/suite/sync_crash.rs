@@ -1,15 +1,20 @@
 //! Servers that are killed, ended or replaced in the middle of something.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use weir::settings;
+use weir::protocol::soap::Method;
+use weir::settings::{self, SourceKind};
 use weir::sync::runs::{self, RunState, Trigger};
 
-use crate::support::TestDatabase;
 use crate::support::bench::Bench;
 use crate::support::documents::{self, PRODUCT};
+use crate::support::options::change_options;
 use crate::support::process::{self, Process};
+use crate::support::upstream::Call;
+use crate::support::{TestApp, TestDatabase};
 
 /// A bench without a worker whose upstream server is so slow that a run takes some seconds.
 async fn slow() -> Bench {
@@ -32,6 +37,102 @@ async fn begun(db: &TestDatabase) -> i64 {
         assert!(Instant::now() < until && run.state().is_active(), "{:?} {:?}", run.state(), run.error());
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r002_a_kill_between_a_list_and_its_documents_leaves_the_old_anchor() {
+    let bench = Bench::idle().await;
+    let worker = bench.work_apart().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 20));
+    bench.succeed().await;
+    let anchors = async || -> (Option<String>, Option<String>) {
+        let sql = "SELECT category_anchor, update_anchor FROM sources";
+        let row = bench.db.client().await.query_one(sql, &[]).await.unwrap();
+        (row.get(0), row.get(1))
+    };
+    let before = anchors().await;
+    bench.upstream.publish(documents::updates(PRODUCT, 100, 60));
+    bench.upstream.delay(Duration::from_secs(20));
+    bench.upstream.take_calls();
+    bench.request().await;
+    // Once documents are asked for, the list and its new anchor have come.
+    let until = Instant::now() + Duration::from_secs(30);
+    let mut seen = Vec::new();
+    while !seen.iter().any(|call: &Call| call.method == Method::GetUpdateData) {
+        assert!(Instant::now() < until);
+        seen.extend(bench.upstream.take_calls());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.kill();
+    assert_eq!(anchors().await, before);
+    bench.upstream.delay(Duration::ZERO);
+    let _worker = bench.work_apart().await;
+    let until = Instant::now() + Duration::from_secs(60);
+    while bench.stored().await != bench.upstream.keys() {
+        assert!(Instant::now() < until, "what was listed before the kill is lost");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_ne!(anchors().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r004_kills_while_files_are_written_leave_no_file_that_is_not_whole() {
+    let above = TestApp::with_sample(300, 8).await;
+    let whole: BTreeMap<String, Vec<u8>> = files(&above.data_dir().join("content"));
+    let (db, data) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
+    change_options(&db, |options| {
+        options.source.kind = SourceKind::Upstream;
+        options.source.server = "127.0.0.1".to_owned();
+        options.source.port = above.services_port();
+        options.files.deferred = false;
+    })
+    .await;
+    let content = data.path().join("content");
+    let mut server = Process::start(&db, data.path());
+    server.ready().await;
+    runs::request(&mut *db.conn().await, Trigger::Manual, "test").await.unwrap();
+    let client = db.client().await;
+    let count = "SELECT count(*) FILTER (WHERE state = 'stored'), count(*) FROM content_files";
+    let mut kills = 0;
+    let until = Instant::now() + Duration::from_secs(150);
+    loop {
+        let row = client.query_one(count, &[]).await.unwrap();
+        let (stored, wanted): (i64, i64) = (row.get(0), row.get(1));
+        if wanted > 0 && stored == wanted {
+            break;
+        }
+        assert!(Instant::now() < until, "{stored} of {wanted} files after {kills} kills");
+        tokio::time::sleep(Duration::from_millis(50 + 37 * (kills % 9))).await;
+        if wanted > 0 && kills < 8 {
+            server.kill();
+            for (name, bytes) in files(&content) {
+                assert_eq!(Some(&bytes), whole.get(&name), "{name} has its final name and is not whole");
+            }
+            server = Process::start(&db, data.path());
+            server.ready().await;
+            kills += 1;
+        }
+    }
+    assert!(kills > 0, "no kill fell into the files");
+    let here = files(&content);
+    assert!(!here.is_empty() && here.iter().all(|(name, bytes)| whole.get(name) == Some(bytes)));
+}
+
+/// Files under their final names, by folder and name.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for inner in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = inner.file_name().into_string().unwrap();
+        if name.starts_with('.') {
+            continue;
+        }
+        for file in std::fs::read_dir(inner.path()).into_iter().flatten().flatten() {
+            let bytes = std::fs::read(file.path()).unwrap();
+            found.insert(format!("{name}/{}", file.file_name().into_string().unwrap()), bytes);
+        }
+    }
+    found
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,16 @@
 //! Runs whose database fails under them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir::protocol::soap::Method;
 use weir::sync::runs::{self, RunState};
 
+use crate::support::TestApp;
 use crate::support::bench::{Bench, Setup};
 use crate::support::documents::{self, PRODUCT};
 use crate::support::link::Link;
+use crate::support::options::{change_options, use_upstream};
+use crate::support::upstream::Upstream;
 
 /// A bench whose worker reaches the database through a link.
 async fn linked() -> (Bench, Link) {
@@ -73,6 +76,26 @@ async fn r014_a_database_that_goes_and_comes_back_needs_no_restart() {
     }
     bench.succeed().await;
     assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r014_pages_say_that_the_database_is_away_and_come_back_with_it() {
+    let (app, upstream) = (TestApp::start().await, Upstream::start().await);
+    upstream.publish(documents::categories());
+    upstream.publish(documents::updates(PRODUCT, 0, 20));
+    change_options(&app.db, |options| use_upstream(options, upstream.port())).await;
+    let anna = app.sign_in_admin().await;
+    app.db.refuse_connections().await;
+    let page = anna.get("/synchronizations").await;
+    assert_eq!(page.status(), 503);
+    assert!(page.body.to_lowercase().contains("database"), "{}", page.body);
+    app.db.accept_connections().await;
+    let until = Instant::now() + Duration::from_secs(30);
+    while anna.get("/synchronizations").await.status() != 200 {
+        assert!(Instant::now() < until, "the pages do not come back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    app.synchronize().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

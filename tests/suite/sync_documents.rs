@@ -1,5 +1,7 @@
 //! Broken and malicious update documents, through the whole engine.
 
+use std::time::{Duration, Instant};
+
 use weir::sync::owed;
 use weir::sync::runs::RunState;
 
@@ -21,7 +23,7 @@ fn file(name: &str, digest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r096_r099_hostile_documents_are_quarantined_and_the_others_are_stored() {
+async fn r096_r097_r098_r099_hostile_documents_are_quarantined_and_the_others_are_stored() {
     let bench = Bench::start().await;
     bench.upstream.publish(documents::categories());
     bench.upstream.publish(documents::updates(PRODUCT, 0, 20));
@@ -29,20 +31,39 @@ async fn r096_r099_hostile_documents_are_quarantined_and_the_others_are_stored()
     let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;\">]>";
     let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
     let wide: String = (0..100_000).map(|number| format!(" a{number}=\"\"")).collect();
+    let spaces: String = (0..100_000).map(|number| format!(" xmlns:a{number}=\"u\"")).collect();
     let bad = [
         plain(50).with_text(&format!("{bomb}{}", plain(50).xml())),
         plain(52).with_text(&format!("<!DOCTYPE x SYSTEM \"file:///etc/passwd\">{}", plain(52).xml())),
         with_inside(54, &deep),
         with_inside(56, &format!("<a{wide}/>")),
+        with_inside(64, &format!("<a{spaces}/>")),
+        plain(66).with_text(
+            &plain(66).xml().replace("<upd:Title>", &format!("<upd:Title>{}", "x".repeat(2 << 20))),
+        ),
         plain(58).with_text(""),
         plain(60).with_text("\u{feff}\u{0}"),
         plain(62).with_text(&plain(62).xml().replace("UpdateIdentity UpdateID", "UpdateIdentity Update")),
     ];
     bench.upstream.publish(bad.clone());
+    let begun = Instant::now();
     let run = bench.synchronize().await;
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert_eq!((run.state(), run.new, run.failed), (RunState::SucceededWithProblems, 20, bad.len() as i64));
     let owed = owed::of_run(&mut *bench.db.conn().await, run.id, 100).await.unwrap();
     assert_eq!(owed.len(), bad.len());
+    let reasons = [
+        (50, "document type declaration"), // r096: an expansion bomb
+        (52, "document type declaration"), // r096: an external entity
+        (54, "nested deeper than"),        // r097
+        (56, "more than"),                 // r098: attributes
+        (64, "more than"),                 // r098: namespaces
+        (66, "longer than"),               // r099: one field
+    ];
+    for (number, words) in reasons {
+        let one = owed.iter().find(|one| one.update_id == plain(number).key.update_id).unwrap();
+        assert!(one.reason.contains(words), "{number}: {one:?}");
+    }
     assert!(owed.iter().all(|one| one.attempts == 1 && !one.reason.is_empty()), "{owed:?}");
     let again = bench.synchronize().await;
     assert_eq!(again.failed, bad.len() as i64);

@@ -53,6 +53,12 @@ async fn r032_a_restored_upstream_is_listed_in_full_and_nothing_is_there_twice()
     bench.upstream.publish(documents::categories());
     bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
     bench.succeed().await;
+    let client = bench.db.client().await;
+    let approve = "INSERT INTO approvals (update_id, revision_number, group_id, action, approved_by, stamp)
+                   SELECT update_id, revision_number, 'b73ca6ed-5727-47f3-84de-015e03f6a88a', 0, 'test', 1
+                   FROM updates WHERE kind = 0 LIMIT 3";
+    assert_eq!(client.execute(approve, &[]).await.unwrap(), 3);
+    client.batch_execute("UPDATE sources SET deployment_anchor = 'old'").await.unwrap();
     for method in [Method::GetConfigData, Method::GetRevisionIdList] {
         bench.upstream.trouble(method, 1, Trouble::Fault("ServerChanged"));
         bench.upstream.take_calls();
@@ -61,6 +67,13 @@ async fn r032_a_restored_upstream_is_listed_in_full_and_nothing_is_there_twice()
         let filters = lists(&bench.upstream);
         assert!(filters.iter().rev().take(2).all(|filter| filter.anchor.is_none()));
         assert_eq!(bench.stored().await, bench.upstream.keys());
+        let kept = "SELECT (SELECT count(*) FROM approvals WHERE approved_by = 'test'), (SELECT deployment_anchor IS NULL FROM sources)";
+        let row = client.query_one(kept, &[]).await.unwrap();
+        assert_eq!(
+            (row.get::<_, i64>(0), row.get::<_, bool>(1)),
+            (3, true),
+            "approvals stay, the anchor goes"
+        );
     }
     bench.upstream.trouble(Method::GetConfigData, 1_000, Trouble::Fault("ServerChanged"));
     let run = bench.synchronize().await;

@@ -1,14 +1,21 @@
 //! What can happen to the bytes between an update source and us.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
 use weir::protocol::soap::Method;
-use weir::settings;
 use weir::sync::RunError;
 use weir::sync::runs::{self, RunState};
 
 use crate::support::bench::{Bench, Setup};
 use crate::support::documents::{self, PRODUCT};
+use crate::support::options::change_options;
+use crate::support::tls::{Authority, TlsFront};
 use crate::support::upstream::Trouble;
 
 async fn bench(change: impl FnOnce(&mut Setup)) -> Bench {
@@ -81,11 +88,21 @@ async fn r056_a_gzip_bomb_ends_at_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r058_headers_that_drip_end_at_their_time_limit() {
+async fn r058_headers_that_drip_end_at_their_time_limit_and_block_nothing_else() {
     let bench = bench(|setup| setup.limits.headers = Duration::from_millis(700)).await;
     let error =
         failure(&bench, Method::GetRevisionIdList, Trouble::DripHeaders(Duration::from_millis(50))).await;
     assert!(error.message.contains("took longer than"), "{error:?}");
+    let newest = "SELECT operation FROM run_calls WHERE outcome <> '' AND run_id =
+                  (SELECT max(run_id) FROM run_calls WHERE outcome <> '')";
+    let tries = bench.db.client().await.query(newest, &[]).await.unwrap();
+    assert_eq!(tries.len(), 2, "asked again, and then given up");
+    // One batch of documents drips for ever; the other workers bring theirs meanwhile.
+    bench.upstream.limits(10, 10);
+    bench.upstream.publish(documents::updates(PRODUCT, 50_000, 100));
+    bench.upstream.trouble(Method::GetUpdateData, 1, Trouble::DripHeaders(Duration::from_millis(50)));
+    assert_eq!(bench.succeed().await.new, 100);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +196,66 @@ async fn r067_a_reset_at_any_moment_is_asked_again_and_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r067_a_reset_in_the_handshake_is_asked_again_and_then_told() {
+    let authority = Authority::new("Lab Root");
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 3));
+    let front = TlsFront::start(&authority.issue(&["localhost"]), bench.upstream.port()).await;
+    let cutter = Cutter::start(front.port).await;
+    change_options(&bench.db, |options| {
+        options.source.server = "localhost".to_owned();
+        options.source.port = cutter.port;
+        options.source.ssl = true;
+        options.source.ca = authority.pem.clone();
+    })
+    .await;
+    cutter.cut(1);
+    assert_eq!(bench.succeed().await.new, 3);
+    bench.upstream.publish(documents::updates(PRODUCT, 10, 2));
+    cutter.cut(1_000);
+    let error = bench.synchronize().await.error().unwrap();
+    assert!(["TCP", "TLS", "HTTP"].contains(&error.hop.as_str()), "{error:?}");
+    cutter.cut(0);
+    assert_eq!(bench.succeed().await.new, 2);
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+/// Passes connections on, but resets the first few after the greeting of the client has come.
+struct Cutter {
+    port: u16,
+    due: Arc<AtomicUsize>,
+}
+
+impl Cutter {
+    async fn start(to_port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let due = Arc::<AtomicUsize>::default();
+        let left = due.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let cut = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+                tokio::spawn(async move {
+                    if cut {
+                        let _ = client.read(&mut [0; 64]).await;
+                        let _ = client.set_zero_linger(); // the close becomes a reset
+                        return;
+                    }
+                    let Ok(mut server) = TcpStream::connect(("127.0.0.1", to_port)).await else { return };
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { port, due }
+    }
+
+    fn cut(&self, connections: usize) {
+        self.due.store(connections, Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r069_a_name_that_is_not_there_and_an_address_that_does_not_answer_are_told_apart() {
     let bench = bench(|_| {}).await;
     let closed = crate::support::process::free_port();
@@ -187,18 +264,44 @@ async fn r069_a_name_that_is_not_there_and_an_address_that_does_not_answer_are_t
     assert_eq!((error.hop.as_str(), error.code.as_str()), ("TCP", "UssNotFound"));
     assert!(error.message.contains("refused"), "{error:?}");
 
-    let mut conn = bench.db.conn().await;
-    let mut options = settings::load(&mut conn).await.unwrap();
-    options.source.server = "no-such-host.invalid".to_owned();
-    let who = settings::Actor {
-        name: "test".to_owned(),
-        account_id: None,
-        peer: String::new(),
-        request_id: String::new(),
-    };
-    let version = options.version;
-    settings::save(&mut conn, version, &options, &who).await.unwrap();
+    change_options(&bench.db, |options| options.source.server = "no-such-host.invalid".to_owned()).await;
     let error = bench.synchronize().await.error().unwrap();
     assert_eq!((error.hop.as_str(), error.code.as_str()), ("name lookup", "UssNotFound"));
     assert!(error.message.contains("no-such-host.invalid was not found"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r069_of_several_addresses_a_dead_one_does_not_matter_and_a_silent_one_ends_in_time() {
+    let bench = bench(|setup| setup.limits.connect = Duration::from_secs(1)).await;
+    // localhost is ::1 and 127.0.0.1 on most machines; only the second is listened on.
+    bench.upstream.publish(documents::updates(PRODUCT, 40_000, 2));
+    change_options(&bench.db, |options| options.source.server = "localhost".to_owned()).await;
+    assert_eq!(bench.succeed().await.new, 2);
+    // A full queue of connections takes no more: nobody answers, and the time limit ends it.
+    let silent = Silent::start().await;
+    bench.point_to(silent.port, &[(PRODUCT, false)]).await;
+    let begun = Instant::now();
+    let error = bench.synchronize().await.error().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert_eq!((error.hop.as_str(), error.code.as_str()), ("TCP", "UssNotFound"), "{error:?}");
+    assert!(error.message.contains("no answer within 1 s"), "{error:?}");
+}
+
+/// A port whose queue is full.
+struct Silent {
+    port: u16,
+    _listener: std::net::TcpListener,
+    _queue: Vec<JoinHandle<std::io::Result<TcpStream>>>,
+}
+
+impl Silent {
+    async fn start() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap().into_std().unwrap();
+        let address = listener.local_addr().unwrap();
+        let queue = (0..8).map(|_| tokio::spawn(TcpStream::connect(address))).collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Self { port: address.port(), _listener: listener, _queue: queue }
+    }
 }

@@ -32,7 +32,7 @@ enum Victim {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r001_random_kills_inside_runs_lose_nothing_and_leave_no_run_at_work() {
+async fn r001_r015_random_kills_inside_runs_lose_nothing_and_leave_no_run_at_work() {
     let (of_weir, of_postgres) = if is_torture() { (200, 50) } else { (8, 2) };
     let mut victims = vec![Victim::Weir; of_weir];
     victims.extend(vec![Victim::Postgres; of_postgres]);
@@ -56,8 +56,9 @@ async fn r001_random_kills_inside_runs_lose_nothing_and_leave_no_run_at_work() {
     }
     let states = yard.states().await;
     println!(
-        "{of_weir} kills of weir and {of_postgres} of its PostgreSQL in {:?}: {states:?}, {} revisions",
+        "{of_weir} kills of weir and {of_postgres} of its PostgreSQL in {:?}: {states:?}, {} starts given up, {} revisions",
         begun.elapsed(),
+        yard.gave_up,
         yard.upstream.keys().len()
     );
     let cut = states.get("interrupted").copied().unwrap_or_default();
@@ -73,6 +74,8 @@ struct Yard {
     url: DatabaseUrl,
     upstream: Upstream,
     waves: u128,
+    /// How often weir ended by itself, because the database went away under its start.
+    gave_up: usize,
 }
 
 impl Yard {
@@ -94,19 +97,20 @@ impl Yard {
              INSERT INTO selected_categories VALUES ('{PRODUCT}', 'product', false), ('{SECURITY}', 'classification', false)",
             upstream.port()
         );
-        let yard = Self { data, server, url, upstream, waves: 0 };
+        let mut yard = Self { data, server, url, upstream, waves: 0, gave_up: 0 };
         yard.client().await.batch_execute(&options).await.unwrap();
         yard
     }
 
     /// A connection, as soon as there can be one.
-    async fn client(&self) -> tokio_postgres::Client {
+    async fn client(&mut self) -> tokio_postgres::Client {
         let until = Instant::now() + PATIENCE;
         loop {
             match weir::db::open_client(&self.url).await {
                 Ok(client) => return client,
                 Err(error) => assert!(Instant::now() < until, "{error}\n{}", self.log()),
             }
+            self.start_again_when_ended();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -120,8 +124,18 @@ impl Yard {
         format!("{}\n{}", end("serve.log"), end("postgres/postgres.log"))
     }
 
+    /// A start without a database ends with code 2; whoever manages services starts it again.
+    fn start_again_when_ended(&mut self) {
+        if let Some(code) = self.server.has_ended() {
+            assert_eq!(code, Some(2), "{}", self.log());
+            self.gave_up += 1;
+            self.server = Process::start_alone(self.data.path());
+        }
+    }
+
     /// The state of the newest run.
-    async fn newest(&self) -> String {
+    async fn newest(&mut self) -> String {
+        self.start_again_when_ended();
         let until = Instant::now() + PATIENCE;
         let sql = "SELECT coalesce((SELECT state FROM sync_runs ORDER BY id DESC LIMIT 1), 'none')";
         loop {
@@ -129,6 +143,7 @@ impl Yard {
                 Ok(row) => return row.get(0),
                 Err(error) => assert!(Instant::now() < until, "{error}"),
             }
+            self.start_again_when_ended();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -146,7 +161,7 @@ impl Yard {
         self.waves += 1;
     }
 
-    async fn request(&self) {
+    async fn request(&mut self) {
         let until = Instant::now() + PATIENCE;
         loop {
             let requested = async {
@@ -198,7 +213,6 @@ impl Yard {
     /// Lets it come to rest and compares what is stored with what the upstream server has.
     async fn compare(&mut self) {
         let until = Instant::now() + PATIENCE;
-        self.server.ready().await;
         // What a kill cut goes on by itself; what the database failed under has to be asked for again.
         let mut state = self.newest().await;
         while state != "succeeded" {
@@ -245,7 +259,7 @@ impl Yard {
     }
 
     /// How many runs ended in which way.
-    async fn states(&self) -> BTreeMap<String, i64> {
+    async fn states(&mut self) -> BTreeMap<String, i64> {
         let sql = "SELECT state, count(*) FROM sync_runs GROUP BY state";
         let rows = self.client().await.query(sql, &[]).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()

@@ -13,7 +13,7 @@ use weir::secret::SecretKey;
 use weir::settings::{CategoryKind, Selected};
 use weir::sync::runs::{self, Run, RunState, Trigger};
 use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
-use weir::upstream::{RetryPolicy, TransportLimits};
+use weir::upstream::{CallRecord, RetryPolicy, TransportLimits};
 
 use super::TestDatabase;
 use super::documents::PRODUCT;
@@ -26,6 +26,7 @@ pub struct Setup {
     pub limits: TransportLimits,
     pub retry: RetryPolicy,
     pub microsoft: MicrosoftUpdate,
+    pub probe: fn(&CallRecord),
 }
 
 impl Default for Setup {
@@ -40,6 +41,7 @@ impl Default for Setup {
                 ..RetryPolicy::default()
             },
             microsoft: MicrosoftUpdate { url: "https://127.0.0.1:1/".parse().unwrap(), ca: None },
+            probe: |_| {},
         }
     }
 }
@@ -182,6 +184,7 @@ async fn worker(setup: Setup, url: DatabaseUrl) -> Worker {
         content: ContentPlace::default(),
         limits: setup.limits,
         retry: setup.retry,
+        probe: setup.probe,
     };
     let instance = Instance::register(url, "bench", "worker").await.unwrap();
     Worker::new(pool, Arc::new(instance)).with::<Synchronize>(Arc::new(context))

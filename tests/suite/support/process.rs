@@ -104,6 +104,11 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Its exit code when it has ended by itself.
+    pub fn has_ended(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().unwrap().map(|status| status.code())
+    }
+
     pub async fn end(&mut self) -> Option<i32> {
         let until = Instant::now() + Duration::from_secs(35);
         loop {

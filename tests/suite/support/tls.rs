@@ -78,11 +78,11 @@ impl Identity {
         }
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    fn acceptor(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
         let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![self.chain.clone()], key)
@@ -116,10 +116,19 @@ struct Counts {
 
 impl TlsFront {
     pub async fn start(identity: &Identity, to_port: u16) -> Self {
+        Self::start_with(identity, to_port, rustls::ALL_VERSIONS).await
+    }
+
+    /// With these versions of TLS only.
+    pub async fn start_with(
+        identity: &Identity,
+        to_port: u16,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let counts = Arc::<Counts>::default();
-        let (acceptor, counted) = (identity.acceptor(), counts.clone());
+        let (acceptor, counted) = (identity.acceptor(versions), counts.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 counted.connections.fetch_add(1, Ordering::Relaxed);

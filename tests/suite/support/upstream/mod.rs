@@ -1,5 +1,6 @@
 //! A scripted update server: real HTTP, a catalogue in memory, a record of every call, and faults on demand.
 
+mod microsoft;
 mod trouble;
 mod wire;
 
@@ -48,6 +49,10 @@ struct State {
     expiration: Option<String>,
     /// How far the clock of this server is off.
     clock_off: TimeDelta,
+    /// Behaves as Microsoft Update does.
+    microsoft: bool,
+    /// A list with an anchor is refused.
+    anchors_refused: bool,
 }
 
 /// The server. Ends with the test's runtime.
@@ -73,6 +78,8 @@ impl Upstream {
             refused: 0,
             expiration: None,
             clock_off: TimeDelta::zero(),
+            microsoft: false,
+            anchors_refused: false,
         };
         let address = listener.local_addr().unwrap();
         let upstream = Self { address, state: Arc::new(Mutex::new(state)) };
@@ -88,6 +95,16 @@ impl Upstream {
 
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// From now on it behaves as Microsoft Update does; see [`microsoft`].
+    pub fn be_microsoft(&self) {
+        self.lock().microsoft = true;
+    }
+
+    /// Lists with an anchor are refused, as after a repair of the server's database.
+    pub fn refuse_anchors(&self, refused: bool) {
+        self.lock().anchors_refused = refused;
     }
 
     /// Puts documents into the catalogue; they count as changed now.
@@ -172,7 +189,7 @@ impl Upstream {
             let (good, trouble) = match message.and_then(|message| Some((message.method()?, message))) {
                 None => (Answer::page(400, "not SOAP"), None),
                 Some((method, message)) => {
-                    let (good, delay) = self.lock().good_answer(method, message);
+                    let (good, delay) = self.lock().good_answer(method, message, &body);
                     if !delay.is_zero() {
                         tokio::time::sleep(delay).await;
                     }
@@ -195,7 +212,15 @@ impl State {
         Some(self.troubles[place].2.clone())
     }
 
-    fn good_answer(&mut self, method: Method, message: Message<'_>) -> (Answer, Duration) {
+    fn good_answer(&mut self, method: Method, message: Message<'_>, body: &[u8]) -> (Answer, Duration) {
+        if self.microsoft && !microsoft::is_in_order(method, body) {
+            return (fault("InvalidParameters", "order"), Duration::ZERO);
+        }
+        let (answer, delay) = self.plain_answer(method, message);
+        (if self.microsoft { microsoft::dress(method, answer) } else { answer }, delay)
+    }
+
+    fn plain_answer(&mut self, method: Method, message: Message<'_>) -> (Answer, Duration) {
         let mut call = Call { method, filter: None, ids: Vec::new() };
         let mut delay = Duration::ZERO;
         let v11 = SoapVersion::V11;
@@ -216,7 +241,8 @@ impl State {
                 Answer::soap(200, GetAuthorizationCookieReply { cookie }.to_bytes(v11))
             }
             Method::GetCookie => {
-                let end = chrono::Utc::now() + self.clock_off + TimeDelta::hours(4);
+                let life = TimeDelta::hours(if self.microsoft { 1 } else { 4 });
+                let end = chrono::Utc::now() + self.clock_off + life;
                 let expiration = self.expiration.clone().unwrap_or_else(|| weir::protocol::time::format(end));
                 let cookie = Cookie { expiration, encrypted_data: vec![9; 40] };
                 Answer::soap(200, GetCookieReply { cookie }.to_bytes(v11))
@@ -224,9 +250,12 @@ impl State {
             Method::GetConfigData => Answer::soap(200, self.config().to_bytes(v11)),
             Method::GetRevisionIdList => {
                 let request = GetRevisionIdList::from_message(message).unwrap();
-                let reply = self.list(&request.filter);
+                let answer = match self.since(&request.filter) {
+                    Some(since) => Answer::soap(200, self.list(&request.filter, since).to_bytes(v11)),
+                    None => fault("InvalidParameters", "filter"),
+                };
                 call.filter = Some(request.filter);
-                Answer::soap(200, reply.to_bytes(v11))
+                answer
             }
             Method::GetUpdateData => {
                 delay = self.delay;
@@ -242,6 +271,9 @@ impl State {
     }
 
     fn config(&self) -> GetConfigDataReply {
+        if self.microsoft {
+            return microsoft::config(self.clock);
+        }
         GetConfigDataReply {
             catalog_only_sync: false,
             lazy_sync: true,
@@ -262,8 +294,17 @@ impl State {
         }
     }
 
-    fn list(&self, filter: &RevisionFilter) -> GetRevisionIdListReply {
-        let since: u64 = filter.anchor.as_ref().map_or(0, |anchor| anchor.as_str().parse().unwrap());
+    /// The moment an anchor stands for; `None` for one that is not ours.
+    fn since(&self, filter: &RevisionFilter) -> Option<u64> {
+        match &filter.anchor {
+            None => Some(0),
+            Some(_) if self.anchors_refused => None,
+            Some(anchor) if self.microsoft => microsoft::moment(anchor.as_str()),
+            Some(anchor) => anchor.as_str().parse().ok(),
+        }
+    }
+
+    fn list(&self, filter: &RevisionFilter, since: u64) -> GetRevisionIdListReply {
         let matches = |entries: &[IdAndDelta], ids: &[Uuid]| {
             let hit = entries.iter().find(|entry| ids.contains(&entry.id));
             hit.map(|entry| entry.delta)
@@ -285,7 +326,12 @@ impl State {
             }
         });
         GetRevisionIdListReply {
-            anchor: SyncAnchor::parse(self.clock.to_string()).unwrap(),
+            anchor: SyncAnchor::parse(if self.microsoft {
+                microsoft::anchor(self.clock)
+            } else {
+                self.clock.to_string()
+            })
+            .unwrap(),
             new_revisions: listed.map(|(_, document)| document.key).collect(),
         }
     }
