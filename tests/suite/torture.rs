@@ -74,6 +74,8 @@ struct Yard {
     url: DatabaseUrl,
     upstream: Upstream,
     waves: u128,
+    /// The run that the last kill of weir fell into.
+    cut: i64,
     /// How often weir ended by itself, because the database went away under its start.
     gave_up: usize,
 }
@@ -97,7 +99,7 @@ impl Yard {
              INSERT INTO selected_categories VALUES ('{PRODUCT}', 'product', false), ('{SECURITY}', 'classification', false)",
             upstream.port()
         );
-        let mut yard = Self { data, server, url, upstream, waves: 0, gave_up: 0 };
+        let mut yard = Self { data, server, url, upstream, waves: 0, cut: 0, gave_up: 0 };
         yard.client().await.batch_execute(&options).await.unwrap();
         yard
     }
@@ -135,12 +137,18 @@ impl Yard {
 
     /// The state of the newest run.
     async fn newest(&mut self) -> String {
+        self.newest_run().await.1
+    }
+
+    /// Number and state of the newest run.
+    async fn newest_run(&mut self) -> (i64, String) {
         self.start_again_when_ended();
         let until = Instant::now() + PATIENCE;
-        let sql = "SELECT coalesce((SELECT state FROM sync_runs ORDER BY id DESC LIMIT 1), 'none')";
+        let sql = "SELECT coalesce(max(id), 0), coalesce((SELECT state FROM sync_runs ORDER BY id DESC LIMIT 1), 'none')
+                   FROM sync_runs";
         loop {
             match self.client().await.query_one(sql, &[]).await {
-                Ok(row) => return row.get(0),
+                Ok(row) => return (row.get(0), row.get(1)),
                 Err(error) => assert!(Instant::now() < until, "{error}"),
             }
             self.start_again_when_ended();
@@ -182,14 +190,17 @@ impl Yard {
         let until = Instant::now() + PATIENCE;
         loop {
             assert!(Instant::now() < until, "no run begins");
-            match self.newest().await.as_str() {
-                "running" => {
+            let (run_id, state) = self.newest_run().await;
+            match state.as_str() {
+                // Not the one that was cut last: nobody works on that until it is taken over.
+                "running" if run_id != self.cut => {
                     tokio::time::sleep(after).await;
-                    if self.newest().await == "running" {
+                    if self.newest_run().await == (run_id, state) {
+                        self.cut = if victim == Victim::Weir { run_id } else { self.cut };
                         break;
                     }
                 }
-                "queued" | "stopping" => tokio::time::sleep(Duration::from_millis(20)).await,
+                "queued" | "running" | "stopping" => tokio::time::sleep(Duration::from_millis(20)).await,
                 _ => {
                     self.publish();
                     self.request().await;
