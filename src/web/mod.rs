@@ -18,6 +18,7 @@ pub mod help;
 mod home;
 mod instances;
 mod jobs;
+mod language;
 mod live;
 mod login;
 pub mod moment;

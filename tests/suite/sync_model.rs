@@ -456,7 +456,8 @@ impl History {
             self.save_choice().await;
             self.left_over = self.left_over().await;
             let offered = self.offered();
-            let run = self.bench.succeed().await;
+            let run_id = self.bench.request().await.run_id;
+            let run = self.last_of(run_id).await;
             self.compare(&run, Disturbance::Nothing, &offered, &offered).await;
         }
         let sql = "SELECT (SELECT count(*) FROM revisions WHERE NOT published), (SELECT count(*) FROM owed_revisions),

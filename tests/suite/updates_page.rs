@@ -237,3 +237,30 @@ async fn r105_hostile_text_is_shown_as_text() {
     let outside: Vec<String> = page.texts("a[rel~=noopener]");
     assert_eq!(outside, ["http://x.test/\"><script>"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_title_is_in_a_language_of_the_person_and_else_in_english() {
+    let app = TestApp::start().await;
+    let reader = app.sign_in_as("rita", Role::Reporter).await;
+    let mut many = update(21, 1);
+    many.details.default_language = "en".to_owned();
+    let text = |language: &str, title: &str| TitleIn {
+        language: language.to_owned(),
+        title: title.to_owned(),
+        ..TitleIn::default()
+    };
+    many.details.titles =
+        vec![text("en", "Update 21"), text("zh-tw", "更新 21"), text("de", "Aktualisierung 21")];
+    bring(&app.db, &[many]).await;
+    let address = format!("/updates/{}", id(21));
+    for (languages, language, title) in [
+        ("zh-TW,zh;q=0.9,en;q=0.5", "zh-tw", "更新 21"),
+        ("de-CH, en;q=0.9", "de", "Aktualisierung 21"),
+        ("fr", "en", "Update 21"),
+        ("en-US, de;q=0.9", "en", "Update 21"),
+    ] {
+        let page = reader.get_in(&address, languages).await;
+        assert_eq!(page.texts("h1"), [title], "{languages}");
+        assert!(page.has(&format!("h1[lang={language}]")), "{languages}");
+    }
+}

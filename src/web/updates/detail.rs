@@ -15,6 +15,7 @@ use crate::catalog::kind;
 use crate::catalog::revision::TitleIn;
 use crate::content::overview;
 use crate::settings;
+use crate::web::language::Languages;
 use crate::web::{Db, PageError, Reply, Reporter, Shell, words};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -26,6 +27,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct DetailPage {
     shell: Shell,
     title: String,
+    /// Language of title and description.
+    language: String,
     what: &'static str,
     approvable: bool,
     expired: bool,
@@ -106,18 +109,24 @@ struct Other {
 #[get("/updates/<id>?<done>")]
 async fn show_update(
     reporter: Reporter,
+    languages: Languages,
     mut db: Db,
     id: &str,
     done: Option<Done>,
 ) -> Result<Reply, PageError> {
     let missing = PageError::NotFound { what: "update" };
     let Ok(id) = Uuid::try_parse(id) else { return Err(missing) };
-    let Some(found) = detail::find(&mut db.0, id).await? else { return Err(missing) };
+    let Some(mut found) = detail::find(&mut db.0, id).await? else { return Err(missing) };
+    let mut language = found.details.default_language.clone();
+    if let Some(text) = languages.choose(&found.details.titles) {
+        (found.title, found.description) = (text.title.clone(), text.description.clone());
+        language = text.language.clone();
+    }
     let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
     let digests: Vec<Vec<u8>> = found.files.iter().map(|file| file.sha1.clone()).collect();
     let decisions = decisions(&mut db, id, zone, &digests).await?;
     let done = done.map(Done::words).unwrap_or_default();
-    Reply::ok(&page(reporter.shell, found, zone, decisions, done))
+    Reply::ok(&page(reporter.shell, found, language, zone, decisions, done))
 }
 
 /// What was decided for one update.
@@ -152,7 +161,14 @@ async fn decisions(db: &mut Db, id: Uuid, zone: Tz, digests: &[Vec<u8>]) -> Resu
     Ok(Decisions { files, summary, approvals, decided_by: super::decided_by(&mut db.0, side).await? })
 }
 
-fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions, done: String) -> DetailPage {
+fn page(
+    shell: Shell,
+    found: UpdateDetail,
+    language: String,
+    zone: Tz,
+    decisions: Decisions,
+    done: String,
+) -> DetailPage {
     let facts = facts(&found, words::moment(found.arrived_at, zone));
     let links = links(&found);
     let current = found.revision_number;
@@ -166,6 +182,7 @@ fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions, done:
     DetailPage {
         shell,
         title: found.title,
+        language,
         what: kind::in_words(found.kind),
         approvable: found.approvable,
         expired: found.expired,

@@ -31,6 +31,11 @@ impl Visitor {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// Opens a page as somebody who reads these languages.
+    pub async fn get_in(&self, path: &str, languages: &str) -> Page {
+        self.send(self.request(Method::GET, path).header("Accept-Language", languages)).await
+    }
+
     /// Opens the fragment that htmx would ask for.
     pub async fn get_fragment(&self, path: &str) -> Page {
         self.send(self.request(Method::GET, path).header("HX-Request", "true")).await
