@@ -110,7 +110,7 @@ impl Drop for Background {
 }
 
 /// Where Microsoft Update is, with the trust anchor of its file.
-pub(super) fn microsoft_update(
+pub(crate) fn microsoft_update(
     settings: config::MicrosoftUpdate,
 ) -> Result<MicrosoftUpdate, BackgroundError> {
     let read = |path: std::path::PathBuf| {
@@ -121,7 +121,7 @@ pub(super) fn microsoft_update(
 }
 
 /// The name of this machine; empty when the system does not tell.
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()

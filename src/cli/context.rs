@@ -40,7 +40,7 @@ impl Context {
 }
 
 impl DatabaseHandle {
-    async fn open(config: &Config) -> Result<Self, CliError> {
+    pub(super) async fn open(config: &Config) -> Result<Self, CliError> {
         if let Some(address) = &config.database {
             return Ok(Self { url: DatabaseUrl::parse(address.as_str())?, cluster: None });
         }

@@ -6,6 +6,7 @@
 mod catalog;
 mod context;
 mod demo;
+mod doctor;
 mod error;
 mod keep_database;
 mod logging;
@@ -48,6 +49,8 @@ enum Command {
     Options(options::Command),
     /// Synchronize now
     Sync(sync::Args),
+    /// Check this server, and the way to its update source
+    Doctor(doctor::Args),
     /// Look into the catalogue
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -98,6 +101,7 @@ async fn run(command: Command, config: Config) -> Result<(), CliError> {
         Command::User(command) => user::run(command, config).await,
         Command::Options(command) => options::run(command, config).await,
         Command::Sync(args) => sync::run(args, config).await,
+        Command::Doctor(args) => doctor::run(args, config).await,
         Command::Catalog(command) => catalog::run(command, config).await,
         Command::Sample(command) => sample::run(command, config).await,
         Command::KeepDatabase(_) => Ok(()), // handled in `main`

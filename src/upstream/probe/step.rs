@@ -112,12 +112,19 @@ impl Step {
 }
 
 impl Outcome {
-    pub(super) fn passed(text: impl Into<String>) -> Self {
+    /// It works.
+    pub fn passed(text: impl Into<String>) -> Self {
         Self::Passed { text: text.into() }
     }
 
-    pub(super) fn noted(text: impl Into<String>) -> Self {
+    /// It works, with a remark.
+    pub fn noted(text: impl Into<String>) -> Self {
         Self::Noted { text: text.into() }
+    }
+
+    /// It does not work; what to do.
+    pub fn failed(text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Failed { text: text.into(), advice: advice.into() }
     }
 }
 

@@ -1,0 +1,108 @@
+//! What is checked on this computer.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::report::Check;
+use crate::cli::{CliError, DatabaseHandle, prepare_data_dir};
+use crate::config::Config;
+use crate::content::Store;
+use crate::db::{self, Pool};
+use crate::secret::SecretKey;
+use crate::upstream::probe::Outcome;
+
+/// For an own port to answer.
+const PORT_WAIT: Duration = Duration::from_secs(2);
+
+/// The data folder can be written, and its disk has room.
+pub(super) async fn disk(config: &Config) -> Check {
+    let started = Instant::now();
+    let outcome = match prepare_data_dir(&config.data_dir) {
+        Err(error) => {
+            let text = error.text().unwrap_or("The data folder cannot be written.").to_owned();
+            Outcome::failed(text, "Give the account that Weir runs as the right to write there.")
+        }
+        Ok(()) => match Store::new(config.content_dir()).space().await {
+            Err(error) => Outcome::failed(
+                format!("The disk of {} cannot be asked: {error}.", config.data_dir.display()),
+                "Check that the disk is mounted.",
+            ),
+            Ok(space) if space.free < space.reserve => Outcome::failed(
+                format!(
+                    "{} has {} free, and Weir keeps {} free.",
+                    config.data_dir.display(),
+                    gigabytes(space.free),
+                    gigabytes(space.reserve)
+                ),
+                "Make room on this disk. Until then no files are fetched.",
+            ),
+            Ok(space) => {
+                Outcome::passed(format!("{} has {} free.", config.data_dir.display(), gigabytes(space.free)))
+            }
+        },
+    };
+    Check::new("disk", "Disk", outcome, started.elapsed())
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+/// The database answers, its schema is up to date, and it knows this key.
+pub(super) async fn database(
+    config: &Config,
+    secret: Option<&SecretKey>,
+) -> Result<(DatabaseHandle, Pool, String), CliError> {
+    let handle = DatabaseHandle::open(config).await?;
+    db::migrate(&handle.url).await?;
+    let pool = db::connect(&handle.url).await?;
+    if let Some(secret) = secret {
+        db::claim_key(&mut *pool.get().await?, secret.fingerprint()).await?;
+    }
+    let failed = |error: tokio_postgres::Error| CliError::failed(format!("The database failed: {error}."));
+    let client = db::open_client(&handle.url).await?;
+    let sql = "SELECT current_setting('server_version'), pg_database_size(current_database())";
+    let row = client.query_one(sql, &[]).await.map_err(failed)?;
+    let (version, bytes): (String, i64) = (row.get(0), row.get(1));
+    let size = gigabytes(u64::try_from(bytes).unwrap_or_default());
+    let version = version.split_whitespace().next().unwrap_or_default();
+    Ok((handle, pool, format!("PostgreSQL {version} answers, the schema is up to date, {size}.")))
+}
+
+/// Each port is answered by a server, or free for one.
+pub(super) async fn ports(config: &Config) -> [Check; 2] {
+    let listeners = &config.listeners;
+    [
+        port("port-console", "Port of the console", listeners.console).await,
+        port("port-services", "Port of the services", listeners.services).await,
+    ]
+}
+
+async fn port(name: &'static str, title: &'static str, address: SocketAddr) -> Check {
+    let started = Instant::now();
+    let outcome = match timeout(PORT_WAIT, TcpStream::connect(reachable(address))).await {
+        Ok(Ok(_)) => Outcome::passed(format!("A server answers at {address}.")),
+        _ => match TcpListener::bind(address).await {
+            Ok(_) => Outcome::passed(format!("{address} is free. No server runs there now.")),
+            Err(error) => Outcome::failed(
+                format!("{address} cannot be used: {error}."),
+                "Choose another address or port in the environment or in weir.toml, or end the program that has it.",
+            ),
+        },
+    };
+    Check::new(name, title, outcome, started.elapsed())
+}
+
+/// Where to ask for a listener on every address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        match address {
+            SocketAddr::V4(_) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            SocketAddr::V6(_) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        }
+    }
+    address
+}
