@@ -237,6 +237,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    run_hosts (run_id, host, port, tls, proxy) {
+        run_id -> Int8,
+        host -> Text,
+        port -> Int4,
+        tls -> Bool,
+        proxy -> Text,
+        requests -> Int8,
+        bytes -> Int8,
+    }
+}
+
+diesel::table! {
     run_log (run_id, at) {
         run_id -> Int8,
         at -> Timestamptz,
@@ -465,6 +477,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     relations,
     revision_files,
     revisions,
+    run_hosts,
     run_log,
     schedule_due,
     schedule_moments,

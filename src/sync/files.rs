@@ -12,21 +12,23 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::SyncError;
 use super::context::SyncContext;
 use super::hosts::allowed_host;
+use super::{SyncError, destinations};
 use crate::content::wanted::{self, Failure, Wanted};
 use crate::content::{Store, StoreError};
 use crate::db::Pool;
 use crate::db::schema::{server_identity, sources, sync_options, sync_runs};
 use crate::jobs::{Job, JobError, Lease, QueueError};
 use crate::settings::{self, SourceKind, SyncOptions};
-use crate::upstream::{ContentClient, ContentError, Identity, UpstreamClient};
+use crate::upstream::{ContentClient, ContentError, Identity, Traffic, UpstreamClient};
 
 /// The job's kind in the queue; there is one at a time.
 const JOB_KIND: &str = "download";
 /// Files under way at once.
 const WORKERS: usize = 8;
+/// Files whose hosts are counted in one statement.
+const UNCOUNTED_MAX: usize = 100;
 /// Between two looks while every wanted file waits for its next try.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at what is wanted while nobody fetches.
@@ -110,10 +112,39 @@ struct Fetcher {
     source: Option<UpstreamClient>,
     /// The source, and what the configuration adds.
     hosts: Vec<String>,
+    /// Name and port of the proxy server; empty: directly.
+    proxy: String,
+}
+
+/// Files of one run that were fetched and are not counted in the database yet.
+#[derive(Default)]
+struct Uncounted {
+    files: usize,
+    traffic: HashMap<i64, Traffic>,
+}
+
+impl Uncounted {
+    /// Counts a file; writes when there are many.
+    async fn add(&mut self, pool: &Pool, run_id: i64, fetcher: &Fetcher, file: &Wanted) {
+        let Ok(url) = fetcher.address(file) else { return };
+        self.traffic.entry(run_id).or_default().add(&url, &fetcher.proxy, file.facts.size);
+        self.files += 1;
+        if self.files >= UNCOUNTED_MAX {
+            self.write_down(pool).await;
+        }
+    }
+
+    async fn write_down(&mut self, pool: &Pool) {
+        self.files = 0;
+        for (run_id, traffic) in self.traffic.drain() {
+            destinations::write_down(pool, run_id, &traffic).await;
+        }
+    }
 }
 
 async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
     let fetcher = Arc::new(fetcher(context).await?);
+    let mut uncounted = Uncounted::default();
     let mut running: JoinSet<(Wanted, Result<(), Problem>)> = JoinSet::new();
     let mut busy: HashMap<tokio::task::Id, i32> = HashMap::new();
     loop {
@@ -130,6 +161,7 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
             busy.insert(handle.id(), row);
         }
         if running.is_empty() {
+            uncounted.write_down(&context.pool).await;
             if wanted::next_try(&mut conn).await?.is_none() {
                 return Ok(());
             }
@@ -141,7 +173,9 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
         match running.join_next_with_id().await {
             Some(Ok((id, (file, outcome)))) => {
                 busy.remove(&id);
-                write_down(context, &file, outcome).await?;
+                if let Some(run_id) = write_down(context, &file, outcome).await? {
+                    uncounted.add(&context.pool, run_id, &fetcher, &file).await;
+                }
             }
             Some(Err(error)) => {
                 busy.remove(&error.id());
@@ -152,14 +186,16 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
     }
 }
 
+/// The answer is the run that a stored file was wanted by.
 async fn write_down(
     context: &SyncContext,
     file: &Wanted,
     outcome: Result<(), Problem>,
-) -> Result<(), SyncError> {
+) -> Result<Option<i64>, SyncError> {
     let mut conn = context.pool.get().await?;
     let Err(problem) = outcome else {
-        if let Some(run_id) = wanted::note_stored(&mut conn, file.file_row).await? {
+        let run_id = wanted::note_stored(&mut conn, file.file_row).await?;
+        if let Some(run_id) = run_id {
             let bytes = i64::try_from(file.facts.size).unwrap_or(i64::MAX);
             diesel::update(sync_runs::table.find(run_id))
                 .set((
@@ -169,7 +205,7 @@ async fn write_down(
                 .execute(&mut conn)
                 .await?;
         }
-        return Ok(());
+        return Ok(run_id);
     };
     tracing::warn!(file = %file.facts.sha1, problem = %problem, "a file was not fetched");
     wanted::note_failure(&mut conn, file, &problem.to_string(), problem.kind()).await?;
@@ -177,7 +213,7 @@ async fn write_down(
         drop(conn);
         tokio::time::sleep(FULL_WAIT).await;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Why a file could not be fetched now.
@@ -298,8 +334,9 @@ async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
             Some(UpstreamClient::new(target.clone(), name, context.limits, context.retry)?)
         }
     };
+    let proxy = target.proxy_shown();
     let client = ContentClient::new(target, context.limits)?;
-    Ok(Fetcher { client, source, store: Store::new(&context.content.folder), content_root, hosts })
+    Ok(Fetcher { client, source, store: Store::new(&context.content.folder), content_root, hosts, proxy })
 }
 
 /// Files come over plain HTTP, which is safe by their digests.

@@ -2,7 +2,7 @@
 
 /// Microsoft's delivery hosts; a leading `*.` stands for any name below.
 /// Source: Microsoft's list of addresses a WSUS server must reach.
-const DELIVERY_HOSTS: [&str; 7] = [
+pub const DELIVERY_HOSTS: [&str; 7] = [
     "*.windowsupdate.com",
     "*.update.microsoft.com",
     "*.windowsupdate.microsoft.com",

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::context::SyncContext;
 use super::progress::Progress;
 use super::runs::{self, RunState};
-use super::{SyncError, run};
+use super::{SyncError, destinations, run};
 use crate::catalog::publish::PublishCounts;
 use crate::db::schema::{run_log, sync_runs};
 use crate::jobs::{Job, JobError, Lease};
@@ -160,6 +160,7 @@ async fn carry_out(context: &SyncContext, run_id: i64, lease: &Lease) -> Result<
             () = lease.shutdown().cancelled() => Err(SyncError::ShutDown),
         }
     };
+    destinations::write_down(&context.pool, run_id, &progress.traffic).await;
     let Err(error) = outcome else { return Ok(()) };
     if matches!(error, SyncError::LeaseLost) {
         return Err(JobError::Interrupted);

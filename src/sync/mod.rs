@@ -7,6 +7,7 @@ pub mod calls;
 mod commit;
 mod context;
 mod decode;
+pub mod destinations;
 mod error;
 mod facts;
 mod fetch;

@@ -1,6 +1,6 @@
 //! How far a run is, written to its row at most twice a second, and the wish to stop, read from there.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ use super::pace::Pace;
 use super::state::{Phase, RunState};
 use crate::db::Pool;
 use crate::db::schema::sync_runs;
-use crate::upstream::CallRecord;
+use crate::upstream::{CallRecord, Traffic};
 
 /// Between two looks at whether to stop. Each may write twice: the figures, and what belongs to the log.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -74,11 +74,13 @@ pub(super) struct Progress {
     inner: Mutex<Inner>,
     /// Triggers when somebody asked to stop.
     pub stop: CancellationToken,
+    /// What the calls of the run brought.
+    pub traffic: Arc<Traffic>,
 }
 
 impl Progress {
     pub fn new(run_id: i64) -> Self {
-        Self { run_id, inner: Mutex::default(), stop: CancellationToken::new() }
+        Self { run_id, inner: Mutex::default(), stop: CancellationToken::new(), traffic: Arc::default() }
     }
 
     /// Begins a phase; its counts start again.

@@ -55,7 +55,8 @@ pub(super) async fn execute(
     });
     let name = Identity::new(server_id, &context.host_name);
     let (noted, probe) = (Arc::clone(progress), context.probe);
-    let client = UpstreamClient::new(target, name, context.limits, context.retry)?.observed(move |record| {
+    let client = UpstreamClient::new(target, name, context.limits, context.retry)?;
+    let client = client.counting_in(progress.traffic.clone()).observed(move |record| {
         probe(&record);
         noted.called(record);
     });

@@ -1,5 +1,6 @@
 //! The calls of a synchronization, each with cookie, retries and limits.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::limits::TransportLimits;
 use super::retry::RetryPolicy;
 use super::session::{Identity, PROTOCOL_VERSION, Session, authorization_url};
 use super::target::Target;
+use super::traffic::Traffic;
 use super::transport::{Answer, Transport};
 use crate::protocol::ProtocolError;
 use crate::protocol::ids::{ConfigAnchor, DeploymentAnchor, RevisionKey, Sha1Digest, SyncAnchor};
@@ -38,6 +40,7 @@ pub struct UpstreamClient {
     /// Sign-ins since the last accepted call.
     restarts: AtomicU32,
     observer: Box<dyn Fn(CallRecord) + Send + Sync>,
+    traffic: Arc<Traffic>,
 }
 
 /// One exchange with the source, for the log of a run.
@@ -66,7 +69,15 @@ impl UpstreamClient {
     ) -> Result<Self, UpstreamError> {
         let transport = Transport::new(target, limits)?;
         let (session, restarts) = (Mutex::default(), AtomicU32::new(0));
-        Ok(Self { transport, retry, identity, session, restarts, observer: Box::new(drop) })
+        Ok(Self {
+            transport,
+            retry,
+            identity,
+            session,
+            restarts,
+            observer: Box::new(drop),
+            traffic: Arc::default(),
+        })
     }
 
     /// Tells `observer` of each exchange when it has ended, repetitions included.
@@ -74,6 +85,12 @@ impl UpstreamClient {
     pub fn observed(mut self, observer: impl Fn(CallRecord) + Send + Sync + 'static) -> Self {
         self.observer = Box::new(observer);
         self
+    }
+
+    /// Counts what comes in `traffic`.
+    #[must_use]
+    pub fn counting_in(self, traffic: Arc<Traffic>) -> Self {
+        Self { traffic, ..self }
     }
 
     /// Signs in, from the first step.
@@ -346,6 +363,7 @@ impl UpstreamClient {
         };
         let answer = self.transport.post(url, operation, &R::METHOD.action(), body, max_bytes).await?;
         *bytes = answer.body.len();
+        self.traffic.add(url, &self.transport.target().proxy_shown(), answer.body.len() as u64);
         let date = answer.date;
         let retry_after = answer.retry_after;
         match parse::<R::Reply>(answer).await {

@@ -15,6 +15,7 @@ mod retry;
 mod session;
 mod target;
 mod tls;
+mod traffic;
 mod transport;
 
 pub use client::{CallRecord, SIGN_INS_MAX, UpstreamClient};
@@ -26,3 +27,4 @@ pub use retry::{REPEATED, RetryPolicy};
 pub use session::Identity;
 pub use target::{MICROSOFT_UPDATE_ROOT, ProxyCredentials, ProxyTarget, Target, Trust};
 pub use tls::{Handshake, Presented, TlsProblem};
+pub use traffic::{Destination, Traffic, Volume};

@@ -35,6 +35,11 @@ impl Target {
         }
     }
 
+    /// Name and port of the proxy server; empty without one.
+    pub fn proxy_shown(&self) -> String {
+        self.proxy.as_ref().map(ProxyTarget::shown).unwrap_or_default()
+    }
+
     /// The address as messages show it: host and port.
     pub fn shown(&self) -> String {
         let host = self.origin.host_str().unwrap_or("?");

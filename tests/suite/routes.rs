@@ -67,6 +67,7 @@ const RULES: &[(&str, &str, &str, Least)] = &[
         "/options/groups/00000000-0000-4000-8000-000000000001/delete",
         Least::Role(Role::Administrator),
     ),
+    ("GET", "/options/connections", "/options/connections", Least::Role(Role::Reporter)),
     ("GET", "/options/synchronization?<draft>", "/options/synchronization", Least::Role(Role::Reporter)),
     (
         "POST",

@@ -9,6 +9,7 @@ use crate::secret::SecretKey;
 use crate::settings::{Actor, OwnServices};
 use crate::sync::Prober;
 
+mod connections;
 pub mod synchronization;
 mod test_gate;
 
@@ -27,7 +28,7 @@ pub struct OptionsParts {
 }
 
 pub(super) fn routes() -> Vec<Route> {
-    synchronization::routes()
+    [connections::routes(), synchronization::routes()].concat()
 }
 
 /// The person of this request, for the audit log.
