@@ -13,6 +13,7 @@ use weir::protocol::server_sync::{
 };
 use weir::protocol::soap::{Fault, Message, SoapVersion};
 use weir::protocol::time;
+use weir::upstream::proxy::{NtlmChallenge, ProxyChallenge};
 
 /// Unpacked bytes a cabinet may have here: small, so that the limit itself is reached.
 const CABINET_MAX_BYTES: usize = 1 << 20;
@@ -21,13 +22,15 @@ const CABINET_MAX_BYTES: usize = 1 << 20;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target under the name of its corpus folder.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("envelope", envelope),
     ("fault", fault),
     ("document", document),
     ("cabinet", cabinet),
     ("anchor", anchor),
     ("filter", filter),
+    ("ntlm", ntlm),
+    ("proxy_authenticate", proxy_authenticate),
 ];
 
 /// A SOAP message of any operation, from either side.
@@ -77,6 +80,18 @@ pub fn anchor(data: &[u8]) -> bool {
 /// The question for a list of revisions, with its filter.
 pub fn filter(data: &[u8]) -> bool {
     request::<GetRevisionIdList>(data)
+}
+
+/// The second message of an NTLM sign-in at a proxy server.
+pub fn ntlm(data: &[u8]) -> bool {
+    NtlmChallenge::parse(data).is_ok()
+}
+
+/// What a proxy server offers to sign in with.
+pub fn proxy_authenticate(data: &[u8]) -> bool {
+    let found = ProxyChallenge::parse(data);
+    assert!(found.len() <= 16 && found.iter().all(|one| one.params.len() <= 32), "beyond the limits");
+    !found.is_empty()
 }
 
 fn request<R: Request + PartialEq + Debug>(data: &[u8]) -> bool {

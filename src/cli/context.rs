@@ -2,7 +2,8 @@
 
 use super::CliError;
 use crate::config::Config;
-use crate::db::{self, Cluster, DatabaseUrl, Pool};
+use crate::db::{self, Cluster, DatabaseUrl, DbError, Pool};
+use crate::jobs::list_instances;
 use crate::secret::SecretKey;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -30,11 +31,24 @@ impl Context {
     /// One sentence, exit 2, for whatever keeps the program from starting.
     pub async fn open(config: Config) -> Result<Self, CliError> {
         prepare_data_dir(&config.data_dir)?;
+        let key_is_new = !config.secret_key_file.exists();
         let secret = SecretKey::load_or_create(&config.secret_key_file)?;
         let database = DatabaseHandle::open(&config).await?;
         db::migrate(&database.url).await?;
         let pool = db::connect(&database.url).await?;
-        db::claim_key(&mut *pool.get().await?, secret.fingerprint()).await?;
+        let mut conn = pool.get().await?;
+        match db::claim_key(&mut conn, secret.fingerprint()).await {
+            // The key file is lost, not another one: whatever was sealed with it is lost too, the rest is not.
+            Err(DbError::OtherKey) if key_is_new && !somebody_works(&mut conn).await? => {
+                db::replace_key(&mut conn, secret.fingerprint()).await?;
+                tracing::warn!(
+                    file = %config.secret_key_file.display(),
+                    "the key file was lost and made anew; enter the proxy server's password again under Options"
+                );
+            }
+            claimed => claimed?,
+        }
+        drop(conn);
         Ok(Self { config, pool, secret, database })
     }
 }
@@ -59,6 +73,11 @@ impl DatabaseHandle {
             let _ = tokio::task::spawn_blocking(move || cluster.leave()).await;
         }
     }
+}
+
+async fn somebody_works(conn: &mut diesel_async::AsyncPgConnection) -> Result<bool, CliError> {
+    let instances = list_instances(conn).await.map_err(anyhow::Error::from)?;
+    Ok(instances.iter().any(|one| one.alive))
 }
 
 /// Makes the data folder. The database's own account must be able to pass through it, others may not look.

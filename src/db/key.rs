@@ -19,3 +19,16 @@ pub async fn claim_key(conn: &mut AsyncPgConnection, fingerprint: [u8; 32]) -> R
         server_identity::table.select(server_identity::key_fingerprint).first(conn).await?;
     if known.as_deref() == Some(fingerprint.as_slice()) { Ok(()) } else { Err(DbError::OtherKey) }
 }
+
+/// Makes the key of this fingerprint the one that counts. Call it only when the former key is lost and nobody works with
+/// it any more.
+///
+/// # Errors
+/// [`DbError::Query`] when the database fails.
+pub async fn replace_key(conn: &mut AsyncPgConnection, fingerprint: [u8; 32]) -> Result<(), DbError> {
+    diesel::update(server_identity::table)
+        .set(server_identity::key_fingerprint.eq(fingerprint.to_vec()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

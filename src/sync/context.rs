@@ -111,7 +111,9 @@ fn proxy(settings: &Proxy, secret: &SecretKey) -> Result<ProxyTarget, SyncError>
 fn credentials(settings: &Proxy, secret: &SecretKey) -> Result<ProxyCredentials, SyncError> {
     let unreadable = || {
         SyncError::Unusable(
-            "The password of the proxy server cannot be read with this server's key.".to_owned(),
+            "The password of the proxy server was sealed with another key than this server has. Enter it again \
+             under Options."
+                .to_owned(),
         )
     };
     let password = match &settings.password {

@@ -21,7 +21,7 @@ use crate::db::Pool;
 use crate::db::schema::{server_identity, sources, sync_options, sync_runs};
 use crate::jobs::{Job, JobError, Lease, QueueError};
 use crate::settings::{self, SourceKind, SyncOptions};
-use crate::upstream::{ContentClient, ContentError, Identity, Traffic, UpstreamClient};
+use crate::upstream::{ContentClient, ContentError, Identity, Traffic, UpstreamClient, UpstreamError};
 
 /// The job's kind in the queue; there is one at a time.
 const JOB_KIND: &str = "download";
@@ -102,8 +102,10 @@ impl Job for Download {
     }
 }
 
-/// Where files come from, fixed when the job begins.
+/// Where files come from, and by which way, as long as the options stay as they are.
 struct Fetcher {
+    /// Of the options it was made from.
+    version: i64,
     client: ContentClient,
     store: Store,
     /// `http://host:port/Content/`; `None` when files come from the addresses in the documents only.
@@ -143,7 +145,7 @@ impl Uncounted {
 }
 
 async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
-    let fetcher = Arc::new(fetcher(context).await?);
+    let mut fetcher = Arc::new(fetcher(context).await?);
     let mut uncounted = Uncounted::default();
     let mut running: JoinSet<(Wanted, Result<(), Problem>)> = JoinSet::new();
     let mut busy: HashMap<tokio::task::Id, i32> = HashMap::new();
@@ -151,6 +153,13 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
         let mut conn = context.pool.get().await?;
         let held: Vec<i32> = busy.values().copied().collect();
         let room = WORKERS.saturating_sub(held.len());
+        let version: i64 = sync_options::table.select(sync_options::version).first(&mut conn).await?;
+        if version != fetcher.version {
+            // What is under way ends as it began; what begins now goes the new way.
+            drop(conn);
+            fetcher = Arc::new(self::fetcher(context).await?);
+            continue;
+        }
         let due = if room == 0 { Vec::new() } else { wanted::due(&mut conn, &held, room as i64).await? };
         for file in due {
             let (fetcher, row) = (fetcher.clone(), file.file_row);
@@ -239,6 +248,10 @@ impl Problem {
     fn kind(&self) -> Failure {
         match self {
             Self::NotThereYet | Self::Store(StoreError::Full { .. }) => Failure::Waiting,
+            // Until a person has done something about it, each file would only use up its tries.
+            Self::Content(ContentError::Upstream(UpstreamError::Proxy(error))) if error.is_sign_in() => {
+                Failure::Waiting
+            }
             Self::Host { .. } | Self::NoAddress | Self::Unknown => Failure::Final,
             Self::Store(_) | Self::Content(_) => Failure::Passing,
         }
@@ -310,7 +323,10 @@ impl Fetcher {
 async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
     let mut conn = context.pool.get().await?;
     let options = settings::load(&mut conn).await?;
-    let (identity, target) = context.target(&options)?;
+    let (identity, mut target) = context.target(&options)?;
+    if let Some(proxy) = &mut target.proxy {
+        proxy.is_patient = true;
+    }
     let facts: Option<serde_json::Value> = sources::table
         .filter(sources::kind.eq(identity.kind))
         .filter(sources::host.eq(&identity.host))
@@ -336,7 +352,8 @@ async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
     };
     let proxy = target.proxy_shown();
     let client = ContentClient::new(target, context.limits)?;
-    Ok(Fetcher { client, source, store: Store::new(&context.content.folder), content_root, hosts, proxy })
+    let (version, store) = (options.version, Store::new(&context.content.folder));
+    Ok(Fetcher { version, client, source, store, content_root, hosts, proxy })
 }
 
 /// Files come over plain HTTP, which is safe by their digests.

@@ -133,6 +133,11 @@ impl Run {
         self.settings.get("replica").and_then(serde_json::Value::as_bool).unwrap_or_default()
     }
 
+    /// Name and port of the proxy server that the run went through; `None` when it went directly, or never began.
+    pub fn proxy(&self) -> Option<&str> {
+        self.settings.get("proxy").and_then(serde_json::Value::as_str).filter(|proxy| !proxy.is_empty())
+    }
+
     /// Time from start to end, or to `now` while it runs; zero when it never started.
     pub fn duration(&self, now: DateTime<Utc>) -> chrono::TimeDelta {
         match self.started_at {
@@ -399,7 +404,8 @@ pub(super) async fn finish(
 
 /// What a run that begins now keeps of the options in force, as SQL for `settings`.
 pub(super) fn present_settings() -> SqlLiteral<Jsonb> {
-    sql("(SELECT jsonb_build_object('options_version', version, 'replica', replica) FROM sync_options)")
+    sql("(SELECT jsonb_build_object('options_version', version, 'replica', replica, 'proxy', \
+         CASE WHEN proxy_enabled THEN proxy_server || ':' || proxy_port ELSE '' END) FROM sync_options)")
 }
 
 /// Closes runs that nobody works on and nobody will: their job is gone. Returns how many.

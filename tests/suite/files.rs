@@ -13,12 +13,12 @@ use weir::sync::runs;
 use crate::support::TestApp;
 
 /// Files by state.
-async fn count(app: &TestApp, state: &str) -> i64 {
+pub(crate) async fn count(app: &TestApp, state: &str) -> i64 {
     let sql = "SELECT count(*) FROM content_files WHERE state = $1";
     app.db.client().await.query_one(sql, &[&state]).await.unwrap().get(0)
 }
 
-async fn until<T: AsyncFn() -> bool>(what: &str, holds: T) {
+pub(crate) async fn until<T: AsyncFn() -> bool>(what: &str, holds: T) {
     for _ in 0..400 {
         if holds().await {
             return;

@@ -27,6 +27,7 @@ mod options_browser;
 mod options_command;
 mod options_files;
 mod options_products;
+mod proxy;
 mod routes;
 mod run_page;
 mod sample;

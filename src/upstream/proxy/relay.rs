@@ -312,3 +312,40 @@ async fn splice(ours: OnUpgrade, mut theirs: TcpStream, end: CancellationToken) 
         () = end.cancelled() => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_else_on_this_machine_can_use_the_relay() {
+        let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let target = ProxyTarget {
+            server: "127.0.0.1".to_owned(),
+            port: proxy.local_addr().unwrap().port(),
+            credentials: None,
+            is_patient: false,
+        };
+        let relay = Relay::start(target, TransportLimits::default()).unwrap();
+        let wrong = BASE64.encode(format!("{USER}:{}", "0".repeat(64)));
+        for line in [String::new(), format!("Proxy-Authorization: Basic {wrong}\r\n")] {
+            for request in ["GET http://wsus.example/ HTTP/1.1", "CONNECT wsus.example:443 HTTP/1.1"] {
+                let mut stream = TcpStream::connect(relay.address).await.unwrap();
+                let text = format!("{request}\r\nHost: wsus.example\r\n{line}\r\n");
+                stream.write_all(text.as_bytes()).await.unwrap();
+                let mut answer = [0; 12];
+                stream.read_exact(&mut answer).await.unwrap();
+                assert_eq!(&answer, b"HTTP/1.1 403");
+            }
+        }
+        let asked = timeout(Duration::from_millis(100), proxy.accept()).await;
+        assert!(asked.is_err(), "the proxy server was not even connected to");
+
+        let address = relay.address;
+        drop(relay);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(TcpStream::connect(address).await.is_err(), "it ends with its client");
+    }
+}

@@ -45,6 +45,7 @@ fn text(run: &Run, owed: &[OwedRevision], log: &[LogLine], calls: &[Call]) -> St
         format!("Weir      {}", env!("CARGO_PKG_VERSION")),
         format!("Result    {}", run.state().as_str()),
         format!("From      {}", run.source_name),
+        format!("Proxy     {}", run.proxy().unwrap_or("none")),
         format!("Started   {}", when(run.started_at)),
         format!("Finished  {}", when(run.finished_at)),
         format!("Updates   {} new, {} revised, {} expired", run.new, run.revised, run.expired),

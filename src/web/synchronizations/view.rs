@@ -26,6 +26,8 @@ pub struct RunView {
     pub finished: Option<Moment>,
     pub took: String,
     pub source: String,
+    /// Name and port of the proxy server; empty for none.
+    pub proxy: String,
     pub new: String,
     pub revised: String,
     pub expired: String,
@@ -78,6 +80,7 @@ impl RunView {
             finished: run.finished_at.map(|at| Moment::new(at, zone)),
             took: span(run.duration(now)),
             source: run.source_name.clone(),
+            proxy: run.proxy().unwrap_or_default().to_owned(),
             new: grouped(run.new),
             revised: grouped(run.revised),
             expired: grouped(run.expired),

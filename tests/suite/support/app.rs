@@ -83,6 +83,11 @@ impl TestApp {
         self.data.path()
     }
 
+    /// A proxy password as it is stored.
+    pub fn seal_proxy_password(&self, password: &str) -> Vec<u8> {
+        self.secret.seal(weir::settings::Proxy::PASSWORD_PURPOSE, password.as_bytes())
+    }
+
     /// Someone at the console who is not signed in.
     pub fn visitor(&self) -> Visitor {
         Visitor::new(&self.console_url(""))

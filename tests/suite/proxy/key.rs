@@ -1,0 +1,72 @@
+//! The proxy password at rest, and the key file it is sealed with.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use crate::support::TestDatabase;
+use crate::support::process::{Process, weir};
+use crate::support::squid::ACCOUNT;
+
+fn run(db: &TestDatabase, data: &Path, key: &Path, args: &[&str], typed: &str) -> Output {
+    let mut command = weir(db, data, args);
+    let mut child = command.env("WEIR_SECRET_KEY_FILE", key).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_takes_the_password_with_it_and_nothing_else() {
+    let db = TestDatabase::create().await;
+    let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key = elsewhere.path().join("weir.key");
+    let set = |typed: &str| {
+        let words = [
+            "options",
+            "set",
+            "source.kind=upstream",
+            "source.server=wsus.example",
+            "proxy.enabled=true",
+            "proxy.server=127.0.0.1",
+            "proxy.port=9",
+            "proxy.credentials=true",
+            "proxy.user=svc",
+            "proxy.password=-",
+        ];
+        run(&db, data.path(), &key, &words, typed)
+    };
+    let saved = set(ACCOUNT.password);
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!data.path().join("secret.key").exists(), "the key is where it was put");
+    let sealed: Vec<u8> =
+        db.client().await.query_one("SELECT proxy_password FROM sync_options", &[]).await.unwrap().get(0);
+    assert!(!sealed.windows(5).any(|part| part == b"pa:ss"));
+
+    // Another key than the lost one, while nobody works with it.
+    std::fs::remove_file(&key).unwrap();
+    let key_text = key.to_str().unwrap();
+    let mut server = Process::start_with(&db, data.path(), &[("WEIR_SECRET_KEY_FILE", key_text)]);
+    server.ready().await;
+    assert_eq!(server.visitor().get("/healthz").await.status(), 200);
+    let synchronize = || run(&db, data.path(), &key, &["sync", "--wait", "--json"], "");
+    let failed = synchronize();
+    let text =
+        String::from_utf8_lossy(&failed.stdout).into_owned() + &String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success() && text.contains("was sealed with another key"), "{text}");
+
+    // A second server that brings a key of its own is still refused while the first one works.
+    let other = elsewhere.path().join("other.key");
+    let refused = run(&db, elsewhere.path(), &other, &["options", "show"], "");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("another secret key"), "{text}");
+
+    let again = set("a new one");
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    let failed = synchronize();
+    let text =
+        String::from_utf8_lossy(&failed.stdout).into_owned() + &String::from_utf8_lossy(&failed.stderr);
+    assert!(text.contains("The proxy server 127.0.0.1:9 cannot be reached"), "{text}");
+    assert!(!text.contains("a new one"), "{text}");
+}
