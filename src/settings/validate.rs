@@ -207,6 +207,10 @@ fn read_proxy(form: &mut Reader<'_>, old: &Proxy) -> (Proxy, Option<Zeroizing<St
         let sentence = "A user name with a colon cannot be sent with basic authentication.";
         form.errors.add(Key::ProxyUser, sentence);
     }
+    if signs_in && new.basic && new.domain.contains(':') {
+        let sentence = "A domain with a colon cannot be sent with basic authentication.";
+        form.errors.add(Key::ProxyDomain, sentence);
+    }
     let new_password = read_password(form, old, &mut new, enabled);
     (new, new_password)
 }

@@ -167,7 +167,7 @@ fn a_family_stands_for_what_is_below_and_unknown_ids_are_named() {
 }
 
 #[test]
-fn the_password_belongs_to_its_server_and_user() {
+fn r133_the_password_belongs_to_its_server_and_user() {
     let mut current = defaults();
     current.proxy = Proxy {
         enabled: true,
@@ -191,6 +191,28 @@ fn the_password_belongs_to_its_server_and_user() {
     // switched off, the name stays with the password it belongs to
     let off = run(&current, &typed(&[("proxy.enabled", "false"), ("proxy.server", "other")]));
     assert_eq!(off.unwrap().options.proxy.server, "proxy");
+}
+
+#[test]
+fn r131_a_colon_before_the_password_is_refused_for_basic_only() {
+    let account = |name, value, basic| {
+        [
+            ("proxy.enabled", "true"),
+            ("proxy.server", "proxy"),
+            ("proxy.credentials", "true"),
+            ("proxy.user", "svc"),
+            ("proxy.basic", basic),
+            (name, value),
+        ]
+    };
+    assert_eq!(refused(&account("proxy.domain", "CO:RP", "true")), ["proxy.domain"]);
+    for (name, value) in [("proxy.user", "s:vc"), ("proxy.domain", "CO:RP")] {
+        assert!(set(&account(name, value, "false")).is_ok());
+    }
+    let longest = "ü".repeat(text::WORD_LEN_MAX);
+    for user in ["CORP\\svc", "svc@corp.example", "Jürgen 石", &longest] {
+        assert!(set(&account("proxy.user", user, "true")).is_ok(), "{user}");
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(super) struct SignIn {
     is_guess: bool,
     /// The one second chance since the last success was taken.
     was_renewed: bool,
+    /// Schemes whose first message, which names nobody, got no answer.
+    unanswered: Vec<Scheme>,
 }
 
 impl SignIn {
@@ -56,7 +58,7 @@ impl SignIn {
             Some(Scheme::Digest) | None => State::Silent, // the nonce is still to be had
         };
         let is_guess = matches!(state, State::Hello(_));
-        Self { proxy, who, state, is_guess, was_renewed: false }
+        Self { proxy, who, state, is_guess, was_renewed: false, unanswered: Vec::new() }
     }
 
     /// The scheme in use, once one was chosen.
@@ -152,10 +154,18 @@ impl SignIn {
                 if let Some(message) = offer.and_then(|offer| offer.token.as_deref()) {
                     return self.answer(scheme, message);
                 }
-                if self.is_guess && offer.is_none() {
-                    return self.begin(offers);
+                // Nothing of the account was sent yet, so what else is offered may be tried: a proxy server that means
+                // Kerberos by Negotiate often offers Digest or Basic too.
+                self.unanswered.push(scheme);
+                match self.begin(offers) {
+                    Err(_) if offer.is_some() => Err(self.broken(match scheme {
+                        Scheme::Negotiate => {
+                            "it did not answer the first message; perhaps it wants Kerberos, which is not offered"
+                        }
+                        _ => "it did not answer the first message",
+                    })),
+                    begun => begun,
                 }
-                Err(self.broken("it did not answer the first message"))
             }
             State::Digest(session) => {
                 let old_nonce = !session.is_fresh();
@@ -192,7 +202,12 @@ impl SignIn {
         let offered = names(offers);
         let Some(who) = &self.who else { return Err(ProxyError::SignInWanted { proxy, offered }) };
         self.is_guess = false;
-        self.state = match choose(offers, who.basic_allowed) {
+        let left: Vec<Challenge> = offers
+            .iter()
+            .filter(|offer| !self.unanswered.iter().any(|scheme| offer.is(scheme.name())))
+            .cloned()
+            .collect();
+        self.state = match choose(&left, who.basic_allowed) {
             Ok(Choice::Ntlm(scheme)) => State::Hello(scheme),
             Ok(Choice::Digest(session)) => State::Digest(session),
             Ok(Choice::Basic) => State::Basic,

@@ -117,7 +117,7 @@ fn r122_each_way_to_fail_between_the_messages_has_its_own_words() {
         one.challenged(&offers(answer)).unwrap_err().to_string()
     };
     assert!(failed("NTLM").contains("did not answer the first message"));
-    assert!(failed("Basic realm=x").contains("did not answer the first message"));
+    assert!(failed("Basic realm=x").contains("offers only basic authentication"));
     assert!(failed("NTLM TlRMTVNTUAA").contains("not Base64"));
     assert!(failed("NTLM AAAA").contains("not an NTLM message"));
     assert!(failed("NTLM TlRMTVNTUAACAAAA").contains("cut off"));
@@ -130,6 +130,25 @@ fn r122_each_way_to_fail_between_the_messages_has_its_own_words() {
     assert!(closed.lost().to_string().contains("after the third message"));
     let error = closed.reconnected().unwrap_err();
     assert!(error.to_string().contains("between the second and the third message"), "{error}");
+}
+
+#[test]
+fn what_wants_kerberos_gives_way_to_the_other_offers() {
+    let both = format!("Negotiate, {DIGEST}");
+    let mut one = sign_in(false);
+    one.challenged(&offers(&both)).unwrap();
+    assert!(sent(&mut one).starts_with("Negotiate "));
+    one.challenged(&offers(&both)).unwrap();
+    assert!(sent(&mut one).starts_with("Digest "));
+
+    let mut alone = sign_in(false);
+    alone.challenged(&offers("Negotiate, Basic realm=x")).unwrap();
+    let error = alone.challenged(&offers("Negotiate, Basic realm=x")).unwrap_err();
+    assert!(error.to_string().contains("perhaps it wants Kerberos, which is not offered"), "{error}");
+    let mut allowed = sign_in(true);
+    allowed.challenged(&offers("Negotiate, Basic realm=x")).unwrap();
+    allowed.challenged(&offers("Negotiate, Basic realm=x")).unwrap();
+    assert!(sent(&mut allowed).starts_with("Basic "));
 }
 
 #[test]
