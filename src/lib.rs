@@ -9,6 +9,7 @@ pub mod web;
 
 pub mod downstream;
 
+pub mod reports;
 pub mod sync;
 
 pub mod approvals;

@@ -28,6 +28,12 @@
   };
   document.addEventListener("change", () => follow(document));
 
+  // data-print: a button that prints the page; shown only where this script runs.
+  for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]") && !document.querySelector("dialog[open]")) window.print();
+  });
+
   // data-port="plain,ssl": the usual port follows the box, as long as it is the other usual one.
   document.addEventListener("change", (event) => {
     if (!event.target.matches("[data-port]")) return;

@@ -12,6 +12,7 @@ pub mod setup;
 mod signin;
 mod store;
 pub mod throttle;
+pub mod views;
 
 pub use names::{AccountName, NAME_CHARS_MAX};
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordHashText};

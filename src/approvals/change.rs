@@ -7,6 +7,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::history::{self, Deed};
 use super::state::{self, Candidate};
 use super::{ALL_COMPUTERS, Action, ApprovalError, Side, groups};
 use crate::accounts::audit;
@@ -34,6 +35,8 @@ pub struct Change {
     pub deadline: Option<DateTime<Utc>>,
     /// The license terms of the updates were read and accepted.
     pub accept_licenses: bool,
+    /// Why, for the history; may be empty.
+    pub reason: String,
 }
 
 /// What was changed.
@@ -108,6 +111,7 @@ pub async fn approve(
         let stamp = publish::stamp(conn).await?;
         let candidates = check(conn, change).await?;
         let before = state::of(conn, Side::Own, &change.updates).await?;
+        history::record(conn, Deed::Approve, entry.actor, &change.reason, &change.updates, stamp).await?;
         if change.accept_licenses {
             accept(conn, &candidates, entry.actor).await?;
         }
@@ -139,7 +143,8 @@ pub async fn approve(
             action: "approval.change",
             object: &object(&candidates),
             before: Some(json!({ "approvals": before.iter().map(shown).collect::<Vec<_>>() })),
-            after: Some(json!({ "updates": change.updates, "groups": wanted, "deadline": change.deadline })),
+            after: Some(json!({ "updates": change.updates, "groups": wanted, "deadline": change.deadline,
+                "reason": change.reason })),
             ..entry
         };
         audit::record(conn, entry).await?;
@@ -155,18 +160,20 @@ pub async fn approve(
 pub async fn decline(
     conn: &mut AsyncPgConnection,
     updates: &[Uuid],
+    reason: &str,
     entry: audit::Entry<'_>,
 ) -> Result<Changed, ApprovalError> {
     conn.transaction(async |conn| {
         let stamp = publish::stamp(conn).await?;
         let change = Change { updates: updates.to_vec(), ..Change::default() };
         let candidates = check(conn, &change).await?;
+        history::record(conn, Deed::Decline, entry.actor, reason, updates, stamp).await?;
         let approvals = withdraw(conn, updates, None, stamp).await?;
         mark_declined(conn, updates, entry.actor).await?;
         let entry = audit::Entry {
             action: "approval.decline",
             object: &object(&candidates),
-            after: Some(json!({ "updates": updates, "approvals withdrawn": approvals })),
+            after: Some(json!({ "updates": updates, "approvals withdrawn": approvals, "reason": reason })),
             ..entry
         };
         audit::record(conn, entry).await?;
@@ -185,9 +192,10 @@ pub async fn restore(
     entry: audit::Entry<'_>,
 ) -> Result<Changed, ApprovalError> {
     conn.transaction(async |conn| {
-        publish::stamp(conn).await?;
+        let stamp = publish::stamp(conn).await?;
         let change = Change { updates: updates.to_vec(), ..Change::default() };
         let candidates = check(conn, &change).await?;
+        history::record(conn, Deed::Restore, entry.actor, "", updates, stamp).await?;
         let count = undecline(conn, updates).await?;
         let entry = audit::Entry {
             action: "approval.restore",

@@ -3,7 +3,7 @@
 //! Nothing is done with an update until it is approved. An approval belongs to an update and a
 //! target group; groups form a tree, and a group without an approval of its own has its parent's.
 //! This module owns `target_groups`, `approvals`, `withdrawn_approvals`, `declined_updates`,
-//! `accepted_licenses` and `approval_rules`.
+//! `accepted_licenses`, `approval_rules` and `approval_changes`.
 //!
 //! Each row is the server's own or was mirrored from the upstream server of a replica. Only one
 //! kind counts at a time ([`Side`]); the other sleeps and returns when the mode changes back.
@@ -12,8 +12,10 @@ pub mod automatic;
 pub mod change;
 pub mod deployments;
 pub mod groups;
+pub mod history;
 pub mod mirror;
 pub mod rules;
+pub mod run_now;
 pub mod state;
 
 use diesel::prelude::*;
@@ -130,6 +132,10 @@ pub enum ApprovalError {
     AsksUser { title: String },
     #[error("Accept the license terms of {title} first.")]
     License { title: String },
+    #[error(
+        "There is nothing to undo: the last change was undone already, or a synchronization has changed its updates since."
+    )]
+    NothingToUndo,
     #[error("A deadline belongs to Install or Remove.")]
     DeadlineWithout,
     #[error("Enter a name of 1 to {} characters.", groups::NAME_CHARS_MAX)]

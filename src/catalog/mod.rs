@@ -5,6 +5,7 @@
 //! the tables of its group in the schema.
 
 pub mod categories;
+pub mod changes;
 mod convert;
 pub mod detail;
 pub mod error;

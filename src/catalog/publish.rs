@@ -132,7 +132,13 @@ pub async fn publish(
         conn.batch_execute("ANALYZE updates").await?;
     }
     membership::refresh(conn, stamped.stamp).await?;
-    conn.batch_execute(MARK_SUPERSEDED).await?;
+    for note in [NOTE_CHANGES, MARK_SUPERSEDED] {
+        diesel::sql_query(note)
+            .bind::<BigInt, _>(stamped.stamp)
+            .bind::<Nullable<BigInt>, _>(stamped.run_id)
+            .execute(conn)
+            .await?;
+    }
     let revisions = diesel::sql_query(MARK_PUBLISHED).execute(conn).await? as i64;
     if large {
         conn.batch_execute("ANALYZE updates; ANALYZE update_categories").await?;
@@ -235,7 +241,14 @@ ON CONFLICT (update_row) DO UPDATE SET
 const MARK_PUBLISHED: &str = "
 UPDATE revisions r SET published = true FROM publishing_revisions n WHERE r.id = n.id";
 
-/// An update is superseded while another one that names it is current and not expired.
+/// $1 stamp, $2 run.
+const NOTE_CHANGES: &str = "
+INSERT INTO update_changes (stamp, update_row, change, run_id)
+SELECT $1, update_row, CASE WHEN newly_expired THEN 2 WHEN is_new THEN 0 ELSE 1 END, $2
+FROM publishing WHERE approvable";
+
+/// An update is superseded while another one that names it is current and not expired. Known updates that are from
+/// now on get their line. $1 stamp, $2 run.
 const MARK_SUPERSEDED: &str = "
 WITH touched AS (
     SELECT update_row FROM publishing
@@ -249,7 +262,13 @@ WITH touched AS (
     JOIN relations r ON r.target_row = t.update_row AND r.kind = 2
     JOIN updates newer ON newer.revision_row = r.revision_row
     WHERE NOT newer.expired AND newer.update_row <> r.target_row
+), marked AS (
+    UPDATE updates u SET superseded = r.target_row IS NOT NULL
+    FROM touched t LEFT JOIN replaced r ON r.target_row = t.update_row
+    WHERE u.update_row = t.update_row AND u.superseded <> (r.target_row IS NOT NULL)
+    RETURNING u.update_row, u.superseded, u.approvable
 )
-UPDATE updates u SET superseded = r.target_row IS NOT NULL
-FROM touched t LEFT JOIN replaced r ON r.target_row = t.update_row
-WHERE u.update_row = t.update_row AND u.superseded <> (r.target_row IS NOT NULL)";
+INSERT INTO update_changes (stamp, update_row, change, run_id)
+SELECT $1, m.update_row, 3, $2 FROM marked m
+WHERE m.superseded AND m.approvable
+  AND NOT EXISTS (SELECT FROM publishing p WHERE p.update_row = m.update_row AND p.is_new)";

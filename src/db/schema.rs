@@ -24,6 +24,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    approval_changes (id) {
+        id -> Int8,
+        at -> Timestamptz,
+        actor -> Text,
+        deed -> Text,
+        reason -> Text,
+        updates -> Array<Uuid>,
+        before -> Jsonb,
+        stamp -> Int8,
+        undone -> Bool,
+    }
+}
+
+diesel::table! {
     approval_rules (one) {
         one -> Bool,
         version -> Int8,
@@ -258,6 +272,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    saved_views (account_id, name) {
+        account_id -> Int8,
+        name -> Text,
+        query -> Text,
+    }
+}
+
+diesel::table! {
     schedule_due (one) {
         one -> Bool,
         due_at -> Nullable<Timestamptz>,
@@ -419,6 +441,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    update_changes (stamp, update_row, change) {
+        stamp -> Int8,
+        update_row -> Int4,
+        change -> Int2,
+        run_id -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
     update_ids (id) {
         id -> Int4,
         update_id -> Uuid,
@@ -460,6 +491,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     accepted_licenses,
     accounts,
+    approval_changes,
     approval_rules,
     approvals,
     audit,
@@ -479,6 +511,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     revisions,
     run_hosts,
     run_log,
+    saved_views,
     schedule_due,
     schedule_moments,
     schema_floor,
@@ -491,6 +524,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sync_runs,
     target_groups,
     update_categories,
+    update_changes,
     update_ids,
     updates,
     withdrawn_approvals,

@@ -20,6 +20,7 @@ mod own;
 mod refusal;
 pub mod schedule;
 mod store;
+pub mod synchronized;
 mod text;
 pub mod tree;
 pub mod validate;

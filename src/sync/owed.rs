@@ -1,5 +1,6 @@
 //! What a source listed and could not be stored, as people read it.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -40,6 +41,31 @@ pub async fn of_run(
             owed_revisions::reason,
             owed_revisions::attempts,
         ))
+        .load(conn)
+        .await?)
+}
+
+/// What sources have owed since some moment in this time, with that moment, oldest first; at most `limit`.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn between(
+    conn: &mut AsyncPgConnection,
+    from: DateTime<Utc>,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(DateTime<Utc>, OwedRevision)>, SyncError> {
+    let columns = (
+        owed_revisions::update_id,
+        owed_revisions::revision_number,
+        owed_revisions::reason,
+        owed_revisions::attempts,
+    );
+    Ok(owed_revisions::table
+        .filter(owed_revisions::since.ge(from).and(owed_revisions::since.lt(before)))
+        .order((owed_revisions::since, owed_revisions::update_id, owed_revisions::revision_number))
+        .limit(limit)
+        .select((owed_revisions::since, columns))
         .load(conn)
         .await?)
 }

@@ -292,6 +292,24 @@ pub async fn list(
     Ok(query.load(conn).await?)
 }
 
+/// Runs that ended from one moment on and before another, newest first; at most `limit`.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn between(
+    conn: &mut AsyncPgConnection,
+    from: DateTime<Utc>,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Run>, SyncError> {
+    let query = sync_runs::table
+        .filter(sync_runs::finished_at.ge(from).and(sync_runs::finished_at.lt(before)))
+        .order(sync_runs::id.desc())
+        .limit(limit)
+        .select(Run::as_select());
+    Ok(query.load(conn).await?)
+}
+
 /// The run that is queued, running or stopping.
 ///
 /// # Errors

@@ -5,10 +5,12 @@
 
 pub mod assets;
 mod automatic_approval;
+mod automatic_run;
 mod compress;
 mod content_store;
 pub mod cookies;
 pub mod csrf;
+mod download;
 pub mod error;
 pub mod form;
 mod groups;
@@ -25,6 +27,7 @@ pub mod moment;
 pub mod options;
 mod options_index;
 mod page;
+mod reports;
 mod setup;
 pub mod shell;
 pub mod synchronizations;
@@ -68,6 +71,7 @@ pub fn routes() -> Vec<Route> {
     [
         assets::routes(),
         automatic_approval::routes(),
+        automatic_run::routes(),
         content_store::routes(),
         csrf::routes(),
         groups::routes(),
@@ -78,6 +82,7 @@ pub fn routes() -> Vec<Route> {
         login::routes(),
         options::routes(),
         options_index::routes(),
+        reports::routes(),
         setup::routes(),
         synchronizations::routes(),
         synchronize::routes(),

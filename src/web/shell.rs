@@ -174,11 +174,12 @@ pub fn peer(request: &Request<'_>) -> Option<IpAddr> {
 }
 
 /// The pages that exist, in order.
-const NAV: [(&str, &str); 5] = [
+const NAV: [(&str, &str); 6] = [
     ("/", "Home"),
     ("/updates", "Updates"),
     ("/synchronizations", "Synchronizations"),
     ("/content-store", "Content store"),
+    ("/reports", "Reports"),
     ("/options", "Options"),
 ];
 

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use weir::accounts::audit;
 use weir::approvals::change::{self, Change, GroupChoice};
 use weir::approvals::{
-    ALL_COMPUTERS, Action, ApprovalError, Side, UNASSIGNED_COMPUTERS, groups, mirror, rules, state,
+    ALL_COMPUTERS, Action, ApprovalError, Side, UNASSIGNED_COMPUTERS, groups, history, mirror, rules,
+    run_now, state,
 };
 use weir::protocol::ids::DeploymentAnchor;
 use weir::protocol::server_sync::{GetDeploymentsReply, SyncTargetGroup};
@@ -112,7 +113,7 @@ async fn p46_a_chain_of_replicas_has_what_its_head_decided() {
     approve(&a, &below[..1], inner, Some(Action::NotApproved)).await;
     approve(&a, &below[1..2], inner, None).await;
     down().await;
-    change::decline(&mut *a.db.conn().await, &below[2..4], by_test()).await.unwrap();
+    change::decline(&mut *a.db.conn().await, &below[2..4], "", by_test()).await.unwrap();
     groups::rename(&mut *a.db.conn().await, group, "Hamburg", by_test()).await.unwrap();
     down().await;
     change::restore(&mut *a.db.conn().await, &below[3..4], by_test()).await.unwrap();
@@ -120,7 +121,7 @@ async fn p46_a_chain_of_replicas_has_what_its_head_decided() {
     down().await;
 
     // A replica decides nothing itself.
-    let refused = change::decline(&mut *c.db.conn().await, &below[..1], by_test()).await.unwrap_err();
+    let refused = change::decline(&mut *c.db.conn().await, &below[..1], "", by_test()).await.unwrap_err();
     assert!(matches!(refused, ApprovalError::Replica));
     let refused = groups::add(&mut *c.db.conn().await, "Mine", ALL_COMPUTERS, by_test()).await.unwrap_err();
     assert!(matches!(refused, ApprovalError::Replica));
@@ -140,7 +141,7 @@ async fn approvals_are_set_inherited_withdrawn_and_written_down() {
     let summary = state::summaries(&mut *app.db.conn().await, Side::Own, &ids).await.unwrap();
     assert!(ids.iter().all(|id| summary[id].words() == "Install"));
 
-    change::decline(&mut *app.db.conn().await, &ids[..1], by_test()).await.unwrap();
+    change::decline(&mut *app.db.conn().await, &ids[..1], "", by_test()).await.unwrap();
     let summary = state::summaries(&mut *app.db.conn().await, Side::Own, &ids).await.unwrap();
     assert_eq!(summary[&ids[0]].words(), "Declined");
     approve(&app, &ids[..1], ALL_COMPUTERS, Some(Action::Detect)).await;
@@ -213,4 +214,82 @@ async fn an_answer_without_the_built_in_groups_is_refused_rather_than_deleting_e
     assert!(matches!(refused, ApprovalError::Upstream { .. }));
     let hidden = state::summaries(&mut conn, Side::Mirrored, &ids).await.unwrap();
     assert!(ids.iter().all(|id| hidden[id].declined));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_change_is_undone_once_and_servers_below_follow() {
+    let app = TestApp::with_sample(60, 3).await;
+    let ids: Vec<Uuid> = updates(&app).await.into_iter().map(|(id, _)| id).take(6).collect();
+    approve(&app, &ids[..3], ALL_COMPUTERS, Some(Action::Detect)).await;
+    let before =
+        decisions(&app).await.into_iter().filter(|line| !line.starts_with("license")).collect::<Vec<_>>();
+    let mut conn = app.db.conn().await;
+    change::decline(&mut conn, &ids, "they break the printers", by_test()).await.unwrap();
+    let past = history::of_update(&mut conn, ids[0]).await.unwrap();
+    assert_eq!((past[0].reason.as_str(), past[0].deed), ("they break the printers", history::Deed::Decline));
+    assert_eq!((past[0].actor.as_str(), past[0].updates, past[0].undone), ("anna", 6, false));
+    let undone = history::undo(&mut conn, by_test()).await.unwrap();
+    assert_eq!((undone.updates, undone.approvals), (6, 3));
+    let without_ids = |lines: Vec<String>| -> BTreeSet<String> {
+        // A withdrawn approval comes back under an id of its own.
+        lines
+            .iter()
+            .map(|line| {
+                line.split(' ')
+                    .skip(if line.starts_with("approval") { 2 } else { 0 })
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect()
+    };
+    let after = decisions(&app).await.into_iter().filter(|line| !line.starts_with("license")).collect();
+    assert_eq!(without_ids(after), without_ids(before));
+    assert!(history::of_update(&mut conn, ids[0]).await.unwrap()[0].undone);
+    assert!(history::last(&mut conn).await.unwrap().is_none());
+    let again = history::undo(&mut conn, by_test()).await.unwrap_err();
+    assert!(matches!(again, ApprovalError::NothingToUndo));
+
+    // What a synchronization has changed since stays.
+    approve(&app, &ids[..1], ALL_COMPUTERS, Some(Action::Install)).await;
+    let revised = "UPDATE updates SET changed_stamp = 9e15 WHERE update_id = $1";
+    app.db.client().await.execute(revised, &[&ids[0]]).await.unwrap();
+    let late = history::undo(&mut conn, by_test()).await.unwrap_err();
+    assert!(matches!(late, ApprovalError::NothingToUndo));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_run_over_existing_updates_do_what_was_shown_and_no_more() {
+    let app = TestApp::with_sample(120, 5).await;
+    let all = updates(&app).await;
+    let fitting: Vec<Uuid> = all.iter().filter(|(_, fits)| *fits).map(|(id, _)| *id).collect();
+    assert!(fitting.len() > 6);
+    change::decline(&mut *app.db.conn().await, &fitting[..1], "", by_test()).await.unwrap();
+    approve(&app, &fitting[1..2], ALL_COMPUTERS, Some(Action::Install)).await;
+    let mut conn = app.db.conn().await;
+    let outlook = run_now::outlook(&mut conn).await.unwrap();
+    let shown: BTreeSet<Uuid> = outlook.detect.iter().map(|fit| fit.update_id).collect();
+    assert_eq!(shown, fitting[2..].iter().copied().collect());
+    assert!(outlook.install.is_empty() && outlook.waiting.is_empty());
+    let version = rules::load(&mut conn).await.unwrap().version;
+    let stale = run_now::run(&mut conn, version + 1, by_test()).await.unwrap_err();
+    assert!(matches!(stale, ApprovalError::RulesChanged));
+    assert_eq!(run_now::run(&mut conn, version, by_test()).await.unwrap(), shown.len());
+    assert_eq!(run_now::outlook(&mut conn).await.unwrap(), run_now::Outlook::default());
+
+    // Installation takes the place of detection, and license terms hold it back.
+    let mut saved = rules::load(&mut conn).await.unwrap();
+    saved.install = rules::Rule { on: true, ..saved.detect.clone() };
+    rules::save(&mut conn, &saved, by_test()).await.unwrap();
+    let outlook = run_now::outlook(&mut conn).await.unwrap();
+    assert_eq!(outlook.install.len() + outlook.waiting.len(), shown.len());
+    assert!(outlook.detect.is_empty());
+    let version = rules::load(&mut conn).await.unwrap().version;
+    assert_eq!(run_now::run(&mut conn, version, by_test()).await.unwrap(), outlook.install.len());
+    for fit in &outlook.waiting {
+        let held = state::of(&mut conn, Side::Own, &[fit.update_id]).await.unwrap();
+        assert!(held.iter().all(|one| one.action() == Action::Detect));
+    }
+    let undone = history::undo(&mut conn, by_test()).await.unwrap();
+    assert_eq!(undone.updates, outlook.install.len());
+    assert_eq!(run_now::outlook(&mut conn).await.unwrap().install.len(), outlook.install.len());
 }

@@ -56,16 +56,122 @@ async fn walk(scripts: Scripts) {
 
     // The filter finds it, and its page shows who did it.
     browser.select("Approval", "Install").await;
-    browser.click_button("Filter").await;
+    browser.click_button("Apply").await;
     browser.see("1 update").await;
     browser.click_link_with(&title).await;
     browser.see("Approval: Install").await;
     browser.click_link("Decline update").await;
     browser.see("1 approval is withdrawn").await;
+    browser.fill("Reason (optional)", "it breaks the printers").await;
     browser.click_button("Decline update").await;
     browser.see("Approval: Declined").await;
+    browser.click_link("Status").await;
+    browser.see("it breaks the printers").await;
     browser.click_button("Take the decline back").await;
     browser.see("Approval: Not approved").await;
+    browser.click_button("Undo").await;
+    browser.see("The last change is undone.").await;
+    browser.see("Approval: Declined").await;
+    browser.click_button("Take the decline back").await;
+
+    // Several at once.
+    browser.open(&app.console_url("/updates?approval=not-approved&sort=title")).await;
+    for title in titles(&app, 3).await {
+        browser.check(&format!("Select {title}")).await;
+    }
+    browser.click_button("Decline selected updates").await;
+    browser.see("Selected: 3 updates").await;
+    browser.click_button("Decline selected updates").await;
+    browser.see("Declined: 3 updates.").await;
+    browser.click_button("Undo").await;
+    browser.see("3 updates are as before.").await;
+    browser.close().await;
+}
+
+/// Titles that lead the list of what is not approved, by title.
+async fn titles(app: &TestApp, count: i64) -> Vec<String> {
+    let sql = "SELECT u.title FROM updates u WHERE u.approvable AND NOT u.expired
+        AND NOT EXISTS (SELECT FROM approvals a WHERE a.update_id = u.update_id)
+        AND NOT EXISTS (SELECT FROM updates o WHERE o.title = u.title AND o.update_row <> u.update_row)
+        ORDER BY u.title, u.update_row LIMIT $1";
+    let rows = app.db.client().await.query(sql, &[&count]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_live_in_the_address_go_back_and_become_a_view() {
+    let app = server().await;
+    let browser = Browser::start(Scripts::On).await;
+    sign_in(&browser, &app, "olga", "/updates").await;
+    browser.fill("Contains text", "cumulative").await;
+    browser.select("Approval", "Not approved").await;
+    browser.click_button("Apply").await;
+    browser.see("Save this view").await;
+    let filtered = wait_for_path(&browser, "q=cumulative").await;
+    assert!(filtered.contains("approval=not-approved"), "{filtered}");
+    browser.fill("Contains text", "nothing has this title").await;
+    browser.click_button("Apply").await;
+    browser.see("No update matches").await;
+    browser.evaluate("history.back()").await;
+    wait_for_path(&browser, "q=cumulative").await;
+    browser.see("Save this view").await;
+
+    browser.open(&app.console_url("/updates?q=cumulative&approval=not-approved")).await;
+    browser.evaluate("document.querySelector('#updates details').open = true").await;
+    browser.fill("Name of the view", "Needs review").await;
+    browser.click_button("Save view").await;
+    browser.see("Saved views:").await;
+    browser.open(&app.console_url("/updates")).await;
+    browser.click_link("Needs review").await;
+    assert_eq!(browser.value_of("Contains text").await, "cumulative");
+    assert_eq!(browser.value_of("Approval").await, "not-approved");
+    browser.close().await;
+}
+
+/// The path and query of the page, as soon as it has `part`.
+async fn wait_for_path(browser: &Browser, part: &str) -> String {
+    for _ in 0..100 {
+        let address = browser.evaluate("location.pathname + location.search").await;
+        let address = address.as_str().unwrap_or_default().to_owned();
+        if address.contains(part) {
+            return address;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the address never had {part}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_are_run_over_what_is_here_after_it_was_shown() {
+    let app = server().await;
+    let browser = Browser::start(Scripts::On).await;
+    sign_in(&browser, &app, "anna", "/options/automatic-approval").await;
+    browser.click_link("Run now over existing updates").await;
+    browser.see("Approve for installation: 0 updates").await;
+    browser.see("Approve for detection:").await;
+    browser.click_button("Run now").await;
+    browser.see("has been changed.").await;
+    browser.open(&app.console_url("/options/automatic-approval/run")).await;
+    browser.see("There is nothing to do: every update that fits has an approval.").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_shows_approvals_and_changes_none() {
+    let app = server().await;
+    let title = plain_update(&app).await;
+    app.db.client().await.batch_execute("UPDATE sync_options SET replica = true").await.unwrap();
+    let browser = Browser::start(Scripts::On).await;
+    sign_in(&browser, &app, "anna", "/updates").await;
+    browser.see("because this server is its replica. They cannot be changed here.").await;
+    let text = browser.text().await;
+    assert!(!text.contains("Approve selected updates") && !text.contains("Decline selected updates"));
+    browser.click_link_with(&title).await;
+    browser.see("Approvals come from").await;
+    assert!(!browser.text().await.contains("Change approval"));
+    browser.open(&app.console_url("/options/automatic-approval")).await;
+    browser.see("These rules sleep until it no longer is.").await;
+    assert!(!browser.text().await.contains("Save settings"));
     browser.close().await;
 }
 

@@ -10,7 +10,7 @@ const ROWS: &[&[&str]] = &[
     &["jobs", "upstream"],
     &["accounts", "settings", "catalog", "content"],
     &["approvals"],
-    &["sync", "sample"],
+    &["sync", "sample", "reports"],
     &["web", "downstream"],
 ];
 

@@ -67,8 +67,8 @@ async fn walk_the_path(scripts: Scripts) {
 
     let (title, kb) = an_update(&app).await;
     browser.open(&app.console_url("/updates")).await;
-    browser.fill("Find", &format!("KB{kb}")).await;
-    browser.click_button("Filter").await;
+    browser.fill("Contains text", &format!("KB{kb}")).await;
+    browser.click_button("Apply").await;
     browser.click_link_with(&title).await;
     browser.see("Overview").await;
     browser.see(&title).await;

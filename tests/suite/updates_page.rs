@@ -1,6 +1,6 @@
 //! The Updates page: list, filters in the address, one update, and hostile text.
 
-use weir::accounts::{self, Role};
+use weir::accounts::{self, Role, views};
 use weir::catalog::revision::{ImportFile, ImportRevision, TitleIn};
 
 use crate::catalog::build::{Linked, bring, classification, hidden, id, product, update};
@@ -54,8 +54,11 @@ async fn the_list_shows_what_is_current_and_its_facts() {
     assert_eq!(titles(&page), ["Update 11", "Update 10"]);
     assert_eq!(page.text("#updates [role=status]"), "2 updates");
     let cells = page.texts("#updates tbody tr:nth-child(2) td");
-    assert_eq!(cells, ["Classification 3", "11 Jan 2026", "Critical", "KB5031356", "Not approved"]);
-    assert_eq!(page.texts("#updates .badge"), ["– Superseded"]);
+    assert_eq!(
+        cells,
+        ["Classification 3", "11 Jan 2026", "Critical", "KB5031356", "Not approved", "Not wanted"]
+    );
+    assert_eq!(page.texts("#updates .badge"), ["– Superseded", "– No longer synchronized"]);
     assert_eq!(page.header("vary"), "HX-Request");
 }
 
@@ -63,16 +66,16 @@ async fn the_list_shows_what_is_current_and_its_facts() {
 async fn filters_live_in_the_address_and_come_back_in_the_form() {
     let (app, reader) = reader().await;
     some(&app).await;
-    let address = format!("/updates?q=kb5031356&product={}&classification={}&expired=true", id(1), id(3));
+    let address = format!("/updates?q=kb5031356&product={}&classification={}&state=all", id(1), id(3));
     let page = reader.get(&address).await;
     assert_eq!(titles(&page), ["Update 10"]);
     assert_eq!(page.field("q").value(), "kb5031356");
     assert_eq!(page.field("product").value(), id(1).to_string());
     assert_eq!(page.field("classification").value(), id(3).to_string());
-    assert!(page.has("#expired[checked]") && !page.has("#current[checked]"));
-    let all = reader.get("/updates?q=&product=&classification=&expired=true").await;
+    assert!(page.has("#state option[value=all][selected]"));
+    let all = reader.get("/updates?q=&product=&classification=&state=all").await;
     assert_eq!(titles(&all), ["Update 12", "Update 11", "Update 10"]);
-    assert_eq!(titles(&reader.get("/updates?current=true").await), ["Update 11"]);
+    assert_eq!(titles(&reader.get("/updates?state=current").await), ["Update 11"]);
     let none = reader.get("/updates?q=nowhere").await;
     assert_eq!(none.texts("#updates h2"), ["No update matches"]);
     let strange = reader.get("/updates?product=windows").await;
@@ -92,7 +95,7 @@ async fn r023_odd_addresses_are_answered() {
         "q=%25%5c_%27%22",
         "after=1.2.3&before=zzz",
         "after=9223372036854775807.2147483647",
-        "expired=maybe",
+        "state=maybe",
         "q=a&q=b",
         "unknown=1",
     ] {
@@ -150,9 +153,15 @@ async fn an_update_shows_its_facts_files_and_relations() {
     ];
     rich.details.more_info_urls = vec!["http://x.test/info".to_owned()];
     bring(&app.db, &[rich, update(20, 2).expired(), update(20, 0)]).await;
-    let page = reader.get(&format!("/updates/{}", id(20))).await;
+    let page = reader.get(&format!("/updates/{}?tab=revisions", id(20))).await;
     assert_eq!(page.status(), 200);
     assert!(page.texts(".badge").iter().any(|badge| badge.contains("Expired")));
+    assert_eq!(page.text(".tabs a[aria-current]"), "Revisions");
+    let document = reader.get(&page.attribute("[aria-labelledby=revisions] td a", "href").unwrap()).await;
+    assert_eq!((document.status(), document.body.as_str()), (200, "<Update>20 2</Update>"));
+    assert!(document.header("content-type").starts_with("text/plain"));
+    assert!(document.header("content-disposition").contains(".2.xml"));
+    assert_eq!(reader.get(&format!("/updates/{}/document/7", id(20))).await.status(), 404);
     assert_eq!(page.texts("[aria-labelledby=revisions] tbody th"), ["2", "1", "0"]);
 
     let page = reader.get(&format!("/updates/{}", id(10))).await;
@@ -160,6 +169,7 @@ async fn an_update_shows_its_facts_files_and_relations() {
     for fact in ["Classification 3", "Product 2", "Critical", "KB5031356", &id(10).to_string()] {
         assert!(facts.iter().any(|one| one == fact), "{fact} in {facts:?}");
     }
+    let page = reader.get(&format!("/updates/{}?tab=relations", id(10))).await;
     assert_eq!(page.texts("[aria-labelledby=superseded-by] li a"), ["Update 11"]);
     let missing = reader.get(&format!("/updates/{}", id(99))).await;
     assert_eq!(missing.status(), 404);
@@ -179,16 +189,17 @@ async fn what_never_came_is_marked_and_files_have_sizes_and_digests() {
         mu_url: String::new(),
     }];
     bring(&app.db, &[rich, hidden(13, 1)]).await;
-    let page = reader.get(&format!("/updates/{}", id(20))).await;
+    let page = reader.get(&format!("/updates/{}?tab=relations", id(20))).await;
     assert_eq!(page.texts("[aria-labelledby=supersedes] li"), [format!("{} (not synchronized)", id(99))]);
     assert_eq!(page.texts("[aria-labelledby=prerequisites] li"), [format!("{} (not synchronized)", id(88))]);
     assert_eq!(page.texts("[aria-labelledby=bundles] li a"), ["Update 13"]);
+    let page = reader.get(&format!("/updates/{}?tab=files", id(20))).await;
     let file = page.text("[aria-labelledby=files] tbody tr");
     assert!(
         file.contains("1.2 GB") && file.contains(&"AB".repeat(20)) && file.contains(&"CD".repeat(32)),
         "{file}"
     );
-    let child = reader.get(&format!("/updates/{}", id(13))).await;
+    let child = reader.get(&format!("/updates/{}?tab=relations", id(13))).await;
     assert_eq!(child.texts("[aria-labelledby=bundled-by] li a"), ["Update 20"]);
 }
 
@@ -225,7 +236,10 @@ async fn r105_hostile_text_is_shown_as_text() {
         revision
     };
     bring(&app.db, &[bad, named(product(1)), named(classification(3))]).await;
-    for path in ["/updates", "/updates?q=%3Cscript%3E%22", &format!("/updates/{}", id(20))] {
+    let tabs = ["details", "status", "revisions", "files", "relations"];
+    let mut paths = vec!["/updates".to_owned(), "/updates?q=%3Cscript%3E%22".to_owned()];
+    paths.extend(tabs.iter().map(|tab| format!("/updates/{}?tab={tab}", id(20))));
+    for path in &paths {
         let page = reader.get(path).await;
         assert_eq!(page.status(), 200);
         assert!(!page.has("script:not([src])"), "{path}");
@@ -236,6 +250,100 @@ async fn r105_hostile_text_is_shown_as_text() {
     assert_eq!(page.text("h1"), HOSTILE);
     let outside: Vec<String> = page.texts("a[rel~=noopener]");
     assert_eq!(outside, ["http://x.test/\"><script>"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_leaves_as_a_table_and_as_a_document_with_its_filter() {
+    let (app, reader) = reader().await;
+    let mut batch: Vec<ImportRevision> = (100..=520).map(|number| update(number, 1)).collect();
+    batch.push(ImportRevision { title: "=cmd()".to_owned(), ..update(521, 1) });
+    bring(&app.db, &batch).await;
+    some(&app).await;
+    let csv = reader.get("/updates/export/updates.csv?sort=title").await;
+    assert_eq!(csv.status(), 200);
+    assert!(csv.header("content-type").starts_with("text/csv"));
+    assert_eq!(csv.body.lines().count(), 1 + 422 + 2, "expired ones are left out, as in the list");
+    assert!(csv.body.contains("\"'=cmd()\"") && csv.body.contains("\"Product 2\",\"Classification 3\""));
+    let json = reader.get("/updates/export/updates.json?q=kb5031356").await;
+    let found: serde_json::Value = serde_json::from_str(&json.body).unwrap();
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    assert_eq!(found[0]["update"], id(10).to_string());
+    assert_eq!((&found[0]["severity"], &found[0]["state"]), (&"Critical".into(), &"Superseded".into()));
+    let none = reader.get("/updates/export/updates.json?q=nowhere").await;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&none.body).unwrap(), serde_json::json!([]));
+    assert_eq!(reader.get("/updates/export/updates.csv?product=windows").await.status(), 422);
+    assert_eq!(reader.get("/updates/export/other.csv").await.status(), 404);
+}
+
+async fn save(reader: &Visitor, name: &str, query: &str) -> Page {
+    reader.post_from("/updates", "/updates/views", &[("name", name), ("query", query)]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_is_saved_for_its_person_found_replaced_and_removed() {
+    let (app, reader) = reader().await;
+    some(&app).await;
+    let other = app.sign_in_as("olga", Role::Operator).await;
+    let saved = save(&reader, "Critical <b>", "q=kb5031356&state=all").await;
+    assert_eq!((saved.status(), saved.location()), (303, "/updates?q=kb5031356&state=all"));
+    let page = reader.get("/updates?q=kb5031356&state=all").await;
+    assert_eq!(page.text(".views a[aria-current]"), "Critical <b>");
+    assert_eq!(page.attribute(".views a", "href").unwrap(), "/updates?q=kb5031356&state=all");
+    assert!(!other.get("/updates").await.has(".views"), "it is nobody else's");
+    save(&reader, "Critical <b>", "q=other").await;
+    assert_eq!(reader.get("/updates").await.attribute(".views a", "href").unwrap(), "/updates?q=other");
+    for (name, query) in [("", "q=a"), ("  ", "q=a"), (&*"x".repeat(61), "q=a")] {
+        assert_eq!(save(&reader, name, query).await.status(), 422, "{name:?}");
+    }
+    // Nothing but the filter of a list is kept.
+    save(&reader, "odd", "q=a\r\nX: y").await;
+    let kept = views::list(&mut *app.db.conn().await, 1).await.unwrap();
+    assert_eq!(kept.iter().find(|view| view.name == "odd").map(|view| view.query.as_str()), Some(""));
+    reader.post_from("/updates", "/updates/views/remove", &[("name", "Critical <b>"), ("query", "")]).await;
+    assert_eq!(reader.get("/updates").await.texts(".views a"), ["odd"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_sorted_by_its_headings() {
+    let (app, reader) = reader().await;
+    some(&app).await;
+    let page = reader.get("/updates").await;
+    assert_eq!(page.text("th[aria-sort=descending]"), "Released ▼");
+    let by_title = page.attribute("thead th a", "href").unwrap();
+    let page = reader.get(&by_title).await;
+    assert_eq!(titles(&page), ["Update 10", "Update 11"]);
+    assert_eq!(page.text("th[aria-sort=ascending]"), "Title ▲");
+    let page = reader.get(&page.attribute("thead th a", "href").unwrap()).await;
+    assert_eq!(titles(&page), ["Update 11", "Update 10"]);
+    let page = reader.get("/updates?sort=-severity").await;
+    assert_eq!(titles(&page), ["Update 10", "Update 11"], "critical first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s063_updates_of_a_cleared_product_stay_and_are_marked() {
+    let (app, reader) = reader().await;
+    some(&app).await;
+    let choose = |category: u32| {
+        format!(
+            "DELETE FROM selected_categories; INSERT INTO selected_categories VALUES
+            ('{}', 'product', false), ('{}', 'classification', false)",
+            id(category),
+            id(3)
+        )
+    };
+    let client = app.db.client().await;
+    client.batch_execute(&choose(2)).await.unwrap();
+    let marks =
+        |page: &Page| page.texts("#updates .badge").iter().filter(|one| one.contains("No longer")).count();
+    let page = reader.get("/updates").await;
+    assert_eq!((titles(&page).len(), marks(&page)), (2, 0));
+    client.batch_execute(&choose(999)).await.unwrap();
+    let page = reader.get("/updates").await;
+    assert_eq!((titles(&page).len(), marks(&page)), (2, 1), "one names no product and is not judged by any");
+    let page = reader.get(&format!("/updates/{}", id(10))).await;
+    assert!(page.text("main").contains("This update is no longer synchronized"));
+    client.batch_execute("UPDATE sync_options SET replica = true").await.unwrap();
+    assert_eq!(marks(&reader.get("/updates").await), 0, "a replica takes what its upstream server has");
 }
 
 #[tokio::test(flavor = "multi_thread")]

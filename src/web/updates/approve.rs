@@ -43,6 +43,7 @@ struct ApprovePage {
     by_time: bool,
     date: String,
     time: String,
+    reason: String,
     error: Option<String>,
 }
 
@@ -75,6 +76,8 @@ struct ApproveForm {
     #[field(default = String::new())]
     time: String,
     licenses: bool,
+    #[field(default = String::new())]
+    reason: String,
 }
 
 #[get("/updates/approve?<id>&<back>")]
@@ -97,6 +100,7 @@ async fn show_approve(
         date: String::new(),
         time: String::new(),
         licenses: false,
+        reason: String::new(),
     };
     Reply::ok(&page(operator.shell, &mut db, ids, &form, None).await?)
 }
@@ -165,7 +169,13 @@ fn change_of(form: &ApproveForm, ids: &[Uuid], zone: Tz) -> Result<Change, Strin
         "by" => Some(deadline(&form.date, &form.time, zone)?),
         _ => None,
     };
-    Ok(Change { updates: ids.to_vec(), groups, deadline, accept_licenses: form.licenses })
+    Ok(Change {
+        updates: ids.to_vec(),
+        groups,
+        deadline,
+        accept_licenses: form.licenses,
+        reason: form.reason.clone(),
+    })
 }
 
 /// A moment on the wall clock of `zone`; one that comes twice is the earlier, one that is left out an hour later.
@@ -213,6 +223,7 @@ async fn page(
         by_time: form.deadline == "by",
         date: form.date.clone(),
         time: form.time.clone(),
+        reason: form.reason.clone(),
         error,
         ids,
     })

@@ -1,4 +1,4 @@
-//! `/updates/decline` and `/updates/restore`: asked once more, then done.
+//! `/updates/decline` and `/updates/restore`: asked once more, then done; and `/updates/undo`.
 
 use askama::Template;
 use rocket::form::{Form, FromForm};
@@ -8,14 +8,14 @@ use uuid::Uuid;
 use super::approve::read_ids;
 use super::done::Done;
 use super::way_back;
-use crate::approvals::{ApprovalError, Side, change, state};
+use crate::approvals::{ApprovalError, Side, change, history, state};
 use crate::web::{Db, Operator, PageError, Reply, Shell, words};
 
 /// Titles shown; the rest is counted.
 const TITLES_MAX: usize = 20;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show_decline, decline, restore]
+    routes![show_decline, decline, restore, undo]
 }
 
 #[derive(Template)]
@@ -36,6 +36,8 @@ struct IdsForm {
     id: Vec<String>,
     #[field(default = String::new())]
     back: String,
+    #[field(default = String::new())]
+    reason: String,
 }
 
 #[get("/updates/decline?<id>&<back>")]
@@ -73,7 +75,7 @@ async fn show_decline(
 #[post("/updates/decline", data = "<form>")]
 async fn decline(operator: Operator, mut db: Db, form: Form<IdsForm>) -> Result<Reply, PageError> {
     let ids = read_ids(&form.id)?;
-    let changed = change::decline(&mut db.0, &ids, operator.shell.audit("", "")).await?;
+    let changed = change::decline(&mut db.0, &ids, &form.reason, operator.shell.audit("", "")).await?;
     let done = Done::Declined(u32::try_from(changed.updates).unwrap_or(u32::MAX));
     Ok(Reply::SeeOther(done.after(way_back(&form.back))))
 }
@@ -83,5 +85,18 @@ async fn restore(operator: Operator, mut db: Db, form: Form<IdsForm>) -> Result<
     let ids = read_ids(&form.id)?;
     let changed = change::restore(&mut db.0, &ids, operator.shell.audit("", "")).await?;
     let done = Done::Restored(u32::try_from(changed.updates).unwrap_or(u32::MAX));
+    Ok(Reply::SeeOther(done.after(way_back(&form.back))))
+}
+
+#[derive(FromForm)]
+struct UndoForm {
+    #[field(default = String::new())]
+    back: String,
+}
+
+#[post("/updates/undo", data = "<form>")]
+async fn undo(operator: Operator, mut db: Db, form: Form<UndoForm>) -> Result<Reply, PageError> {
+    let changed = history::undo(&mut db.0, operator.shell.audit("", "")).await?;
+    let done = Done::Undone(u32::try_from(changed.updates).unwrap_or(u32::MAX));
     Ok(Reply::SeeOther(done.after(way_back(&form.back))))
 }

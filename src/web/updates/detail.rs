@@ -1,5 +1,7 @@
 //! `/updates/<update-id>`: one update in full.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use chrono_tz::Tz;
 use rocket::{Route, get, routes};
@@ -8,13 +10,15 @@ use uuid::Uuid;
 
 use super::done::Done;
 use super::severity;
-use crate::approvals::state::{self, Summary};
-use crate::approvals::{Side, groups};
+use crate::approvals::history::{self, Past};
+use crate::approvals::state::{self, Approval, Summary};
+use crate::approvals::{ALL_COMPUTERS, Action, Side, groups};
 use crate::catalog::detail::{self, FileLine, LIST_MAX, Named, UpdateDetail};
 use crate::catalog::kind;
 use crate::catalog::revision::TitleIn;
 use crate::content::overview;
 use crate::settings;
+use crate::settings::synchronized::Synchronized;
 use crate::web::language::Languages;
 use crate::web::{Db, PageError, Reply, Reporter, Shell, words};
 
@@ -39,6 +43,15 @@ struct DetailPage {
     titles: Vec<TitleIn>,
     id: Uuid,
     done: String,
+    tab: Tab,
+    tabs: [Tab; 5],
+    /// Kept, but its product or classification is not chosen any more.
+    kept: bool,
+    /// The last change of approvals was just made, and this person can undo it.
+    can_undo: bool,
+    /// State and number of its own files, in words.
+    downloads: String,
+    history: Vec<HistoryLine>,
     /// "Declined", or what the strongest approval is.
     decision: String,
     declined: bool,
@@ -51,6 +64,55 @@ struct DetailPage {
     relations: Vec<Relation>,
     prerequisites: Vec<Vec<Other>>,
     list_max: usize,
+}
+
+/// A part of the page, which is a link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, rocket::FromFormField)]
+enum Tab {
+    #[default]
+    #[field(value = "details")]
+    Details,
+    #[field(value = "status")]
+    Status,
+    #[field(value = "revisions")]
+    Revisions,
+    #[field(value = "files")]
+    Files,
+    #[field(value = "relations")]
+    Relations,
+}
+
+impl Tab {
+    const ALL: [Self; 5] = [Self::Details, Self::Status, Self::Revisions, Self::Files, Self::Relations];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Details => "details",
+            Self::Status => "status",
+            Self::Revisions => "revisions",
+            Self::Files => "files",
+            Self::Relations => "relations",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Details => "Details",
+            Self::Status => "Status",
+            Self::Revisions => "Revisions",
+            Self::Files => "Files",
+            Self::Relations => "Relations",
+        }
+    }
+}
+
+/// A change of approvals by a person.
+struct HistoryLine {
+    at: String,
+    actor: String,
+    what: &'static str,
+    reason: String,
+    undone: bool,
 }
 
 /// A fact in words.
@@ -66,11 +128,15 @@ struct Link {
     href: Option<String>,
 }
 
-/// What one group gets by an approval of its own.
+/// What one group gets.
 struct GroupApproval {
     group: String,
+    depth: usize,
     action: &'static str,
-    revision: i32,
+    /// It is the approval of the group above.
+    inherited: bool,
+    /// Empty without an approval.
+    revision: String,
     deadline: String,
     by: String,
     at: String,
@@ -81,6 +147,8 @@ struct Revision {
     released: String,
     current: bool,
     expired: bool,
+    /// Which groups have an approval of this revision, in words.
+    approval: String,
 }
 
 struct File {
@@ -106,13 +174,14 @@ struct Other {
     title: Option<String>,
 }
 
-#[get("/updates/<id>?<done>")]
+#[get("/updates/<id>?<done>&<tab>")]
 async fn show_update(
     reporter: Reporter,
     languages: Languages,
     mut db: Db,
     id: &str,
     done: Option<Done>,
+    tab: Option<Tab>,
 ) -> Result<Reply, PageError> {
     let missing = PageError::NotFound { what: "update" };
     let Ok(id) = Uuid::try_parse(id) else { return Err(missing) };
@@ -122,11 +191,20 @@ async fn show_update(
         (found.title, found.description) = (text.title.clone(), text.description.clone());
         language = text.language.clone();
     }
-    let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
+    let options = settings::load(&mut db.0).await.map_err(PageError::internal)?;
+    let zone = options.schedule.time_zone;
+    let synchronized = Synchronized::now(&mut db.0, &options).await?;
+    let ids = |named: &[Named]| named.iter().map(|one| one.update_id).collect::<Vec<_>>();
+    let kept = found.approvable && !synchronized.takes(ids(&found.products), ids(&found.classifications));
     let digests: Vec<Vec<u8>> = found.files.iter().map(|file| file.sha1.clone()).collect();
     let decisions = decisions(&mut db, id, zone, &digests).await?;
-    let done = done.map(Done::words).unwrap_or_default();
-    Reply::ok(&page(reporter.shell, found, language, zone, decisions, done))
+    let mut page = page(reporter.shell, found, zone, decisions);
+    page.language = language;
+    page.kept = kept;
+    page.tab = tab.unwrap_or_default();
+    page.can_undo = done.is_some_and(Done::can_be_undone) && page.shell.can_operate();
+    page.done = done.map(Done::words).unwrap_or_default();
+    Reply::ok(&page)
 }
 
 /// What was decided for one update.
@@ -135,6 +213,9 @@ struct Decisions {
     files: Vec<(Vec<u8>, String, String)>,
     summary: Summary,
     approvals: Vec<GroupApproval>,
+    /// Revision, and what a group gets of it.
+    by_revision: Vec<(i32, String)>,
+    history: Vec<HistoryLine>,
     decided_by: Option<String>,
 }
 
@@ -143,32 +224,65 @@ async fn decisions(db: &mut Db, id: Uuid, zone: Tz, digests: &[Vec<u8>]) -> Resu
     let summary = state::summaries(&mut db.0, side, &[id]).await?.remove(&id).unwrap_or_default();
     let held = state::of(&mut db.0, side, &[id]).await?;
     let tree = groups::tree(&mut db.0, side).await?;
-    let approvals = tree
-        .into_iter()
-        .filter_map(|branch| {
-            let one = held.iter().find(|one| one.group_id == branch.group.group_id)?;
-            Some(GroupApproval {
-                group: branch.group.name,
-                action: one.action().label(),
-                revision: one.revision_number,
-                deadline: one.deadline.map_or_else(|| "None".to_owned(), |at| words::moment(at, zone)),
-                by: one.approved_by.clone(),
-                at: words::moment(one.approved_at, zone),
-            })
-        })
-        .collect();
+    let own = |group: Uuid| held.iter().find(|one| one.group_id == group);
+    // Each group comes after its parent, whose answer it has when it has none of its own.
+    let mut effective: HashMap<Uuid, Option<&Approval>> = HashMap::new();
+    let (mut approvals, mut by_revision) = (Vec::new(), Vec::new());
+    for branch in &tree {
+        let group = &branch.group;
+        let parent = group.parent_id.filter(|parent| effective.contains_key(parent)).unwrap_or(ALL_COMPUTERS);
+        let mine = own(group.group_id);
+        let counts = mine.or_else(|| effective.get(&parent).copied().flatten());
+        effective.insert(group.group_id, counts);
+        if let Some(one) = mine {
+            by_revision.push((one.revision_number, format!("{} for {}", one.action().label(), group.name)));
+        }
+        approvals.push(GroupApproval {
+            group: group.name.clone(),
+            depth: branch.depth.min(8),
+            inherited: mine.is_none() && group.group_id != ALL_COMPUTERS,
+            action: counts.map_or(Action::NotApproved, Approval::action).label(),
+            revision: counts.map(|one| one.revision_number.to_string()).unwrap_or_default(),
+            deadline: counts
+                .and_then(|one| one.deadline)
+                .map_or_else(|| "None".to_owned(), |at| words::moment(at, zone)),
+            by: mine.map(|one| one.approved_by.clone()).unwrap_or_default(),
+            at: mine.map(|one| words::moment(one.approved_at, zone)).unwrap_or_default(),
+        });
+    }
+    let history = history::of_update(&mut db.0, id).await?;
     let files = overview::states(&mut db.0, digests).await?;
-    Ok(Decisions { files, summary, approvals, decided_by: super::decided_by(&mut db.0, side).await? })
+    Ok(Decisions {
+        files,
+        summary,
+        approvals,
+        by_revision,
+        history: history.into_iter().map(|past| HistoryLine::new(past, zone)).collect(),
+        decided_by: super::decided_by(&mut db.0, side).await?,
+    })
 }
 
-fn page(
-    shell: Shell,
-    found: UpdateDetail,
-    language: String,
-    zone: Tz,
-    decisions: Decisions,
-    done: String,
-) -> DetailPage {
+impl HistoryLine {
+    fn new(past: Past, zone: Tz) -> Self {
+        let Past { at, actor, deed, reason, undone, .. } = past;
+        Self { at: words::moment(at, zone), actor, what: deed.words(), reason, undone }
+    }
+}
+
+/// How many of the files are where.
+fn downloads(files: &[File]) -> String {
+    let stored = files.iter().filter(|file| file.state == "Stored").count();
+    let wanted = files.iter().filter(|file| file.state != "Not wanted").count();
+    match (files.len(), wanted) {
+        (0, _) => "This update has no files of its own.".to_owned(),
+        (_, 0) => "Its files are not wanted here.".to_owned(),
+        (all, _) => {
+            format!("{stored} of {} stored here.", words::counted(all as i64, "file is", "files are"))
+        }
+    }
+}
+
+fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions) -> DetailPage {
     let facts = facts(&found, words::moment(found.arrived_at, zone));
     let links = links(&found);
     let current = found.revision_number;
@@ -179,10 +293,22 @@ fn page(
         relation("bundles", "Consists of", found.bundles),
         relation("bundled-by", "Part of", found.bundled_by),
     ];
+    let files: Vec<File> = found.files.into_iter().map(|file| File::new(file, &decisions.files)).collect();
+    let approved = |number: i32| {
+        let of = decisions.by_revision.iter().filter(|(revision, _)| *revision == number);
+        of.map(|(_, words)| words.as_str()).collect::<Vec<_>>().join(", ")
+    };
     DetailPage {
         shell,
+        done: String::new(),
+        tab: Tab::default(),
+        tabs: Tab::ALL,
+        kept: false,
+        can_undo: false,
+        downloads: downloads(&files),
+        history: decisions.history,
         title: found.title,
-        language,
+        language: String::new(),
         what: kind::in_words(found.kind),
         approvable: found.approvable,
         expired: found.expired,
@@ -192,7 +318,6 @@ fn page(
         links,
         titles: found.details.titles,
         id: found.update_id,
-        done,
         decision: decisions.summary.words(),
         declined: decisions.summary.declined,
         approvals: decisions.approvals,
@@ -205,9 +330,10 @@ fn page(
                 released: words::day(line.created),
                 current: line.number == current,
                 expired: line.expired,
+                approval: approved(line.number),
             })
             .collect(),
-        files: found.files.into_iter().map(|file| File::new(file, &decisions.files)).collect(),
+        files,
         unusable_files: found.details.unusable_files,
         relations: relations.into_iter().filter(|relation| !relation.others.is_empty()).collect(),
         prerequisites: found.prerequisites.into_iter().map(others).collect(),

@@ -10,6 +10,7 @@ pub(super) enum Done {
     Approved(u32),
     Declined(u32),
     Restored(u32),
+    Undone(u32),
 }
 
 impl Done {
@@ -20,7 +21,19 @@ impl Done {
             Self::Approved(count) => format!("The approval of {} has been changed.", updates(count)),
             Self::Declined(count) => format!("Declined: {}.", updates(count)),
             Self::Restored(count) => format!("No longer declined: {}.", updates(count)),
+            Self::Undone(count) => format!(
+                "The last change is undone. {} as before.",
+                match count {
+                    1 => "1 update is".to_owned(),
+                    many => format!("{} are", updates(many)),
+                }
+            ),
         }
+    }
+
+    /// Whether the person may take it back at once.
+    pub fn can_be_undone(self) -> bool {
+        !matches!(self, Self::Undone(_))
     }
 
     /// `back` with this deed added.
@@ -29,6 +42,7 @@ impl Done {
             Self::Approved(count) => ("approved", count),
             Self::Declined(count) => ("declined", count),
             Self::Restored(count) => ("restored", count),
+            Self::Undone(count) => ("undone", count),
         };
         let join = if back.contains('?') { '&' } else { '?' };
         format!("{back}{join}done={word}-{count}")
@@ -41,6 +55,7 @@ impl Done {
             "approved" => Some(Self::Approved(count)),
             "declined" => Some(Self::Declined(count)),
             "restored" => Some(Self::Restored(count)),
+            "undone" => Some(Self::Undone(count)),
             _ => None,
         }
     }
@@ -59,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_deed_comes_back_from_the_address() {
-        for done in [Done::Approved(1), Done::Declined(20), Done::Restored(3)] {
+        for done in [Done::Approved(1), Done::Declined(20), Done::Restored(3), Done::Undone(1)] {
             let address = done.after("/updates?q=KB5");
             let (_, text) = address.split_once("&done=").unwrap();
             assert_eq!(Done::read(text), Some(done));

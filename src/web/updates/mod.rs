@@ -2,10 +2,14 @@
 
 mod address;
 mod approve;
+mod choices;
 mod decline;
 mod detail;
+mod document;
 mod done;
+mod export;
 mod list;
+mod views;
 
 use diesel_async::AsyncPgConnection;
 use rocket::Route;
@@ -16,7 +20,16 @@ use crate::catalog::CatalogError;
 use crate::settings;
 
 pub(super) fn routes() -> Vec<Route> {
-    [list::routes(), approve::routes(), decline::routes(), detail::routes()].concat()
+    [
+        list::routes(),
+        approve::routes(),
+        decline::routes(),
+        detail::routes(),
+        document::routes(),
+        export::routes(),
+        views::routes(),
+    ]
+    .concat()
 }
 
 impl From<CatalogError> for PageError {
@@ -33,7 +46,7 @@ impl From<ApprovalError> for PageError {
         match error {
             ApprovalError::Database(error) => error.into(),
             ApprovalError::Catalog(error) => error.into(),
-            ApprovalError::RulesChanged => Self::Conflict(error.to_string()),
+            ApprovalError::RulesChanged | ApprovalError::NothingToUndo => Self::Conflict(error.to_string()),
             ApprovalError::UnknownUpdate => Self::NotFound { what: "update" },
             ApprovalError::UnknownGroup => Self::NotFound { what: "computer group" },
             other => Self::Refused(other.to_string()),

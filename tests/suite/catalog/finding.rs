@@ -2,7 +2,7 @@
 
 use weir::catalog::detail::{self, Named};
 use weir::catalog::revision::{ImportFile, ImportRevision};
-use weir::catalog::updates::{self, Cut, UpdateFilter, UpdatePage};
+use weir::catalog::updates::{self, Column, Cut, PageKey, Sort, State, UpdateFilter, UpdatePage};
 
 use super::build::{Linked, bring, classification, hidden, id, product, update};
 use crate::support::TestDatabase;
@@ -13,7 +13,7 @@ fn titles(page: &UpdatePage) -> Vec<&str> {
 
 async fn find(database: &TestDatabase, filter: UpdateFilter) -> Vec<String> {
     let mut conn = database.conn().await;
-    let page = updates::list(&mut conn, &filter, Cut::First, 50).await.unwrap();
+    let page = updates::list(&mut conn, &filter, Sort::default(), Cut::First, 50).await.unwrap();
     let count = updates::count(&mut conn, &filter).await.unwrap();
     assert_eq!(count.at_least, page.lines.len() as i64);
     titles(&page).into_iter().map(str::to_owned).collect()
@@ -73,10 +73,14 @@ async fn filters_take_what_is_below_a_family_and_leave_out_the_expired() {
     assert_eq!(find(&database, family.clone()).await, ["Update 12", "Update 10"]);
     let both = UpdateFilter { classification: Some(id(4)), ..family.clone() };
     assert_eq!(find(&database, both.clone()).await, ["Update 10"]);
-    let expired = UpdateFilter { include_expired: true, ..both.clone() };
+    let expired = UpdateFilter { state: State::Any, ..both.clone() };
     assert_eq!(find(&database, expired).await, ["Update 13", "Update 10"]);
-    let current = UpdateFilter { hide_superseded: true, ..family };
-    assert_eq!(find(&database, current).await, ["Update 12"]);
+    let current = UpdateFilter { state: State::Current, ..family };
+    assert_eq!(find(&database, current.clone()).await, ["Update 12"]);
+    let superseded = UpdateFilter { state: State::Superseded, ..current.clone() };
+    assert_eq!(find(&database, superseded).await, ["Update 10"]);
+    let expired = UpdateFilter { state: State::Expired, ..current };
+    assert_eq!(find(&database, expired).await, ["Update 13"]);
     let unknown = UpdateFilter { product: Some(id(999)), ..UpdateFilter::default() };
     assert_eq!(find(&database, unknown).await, [""; 0]);
 }
@@ -90,19 +94,128 @@ async fn pages_follow_each_other_and_lead_back() {
     bring(&database, &batch).await;
     let mut conn = database.conn().await;
     let filter = UpdateFilter::default();
-    let first = updates::list(&mut conn, &filter, Cut::First, 3).await.unwrap();
+    let first = updates::list(&mut conn, &filter, Sort::default(), Cut::First, 3).await.unwrap();
     assert_eq!((first.lines.len(), first.has_before, first.has_after), (3, false, true));
     let after = Cut::After(first.lines[2].key);
-    let second = updates::list(&mut conn, &filter, after, 3).await.unwrap();
+    let second = updates::list(&mut conn, &filter, Sort::default(), after, 3).await.unwrap();
     assert_eq!((second.lines.len(), second.has_before, second.has_after), (3, true, true));
-    let third = updates::list(&mut conn, &filter, Cut::After(second.lines[2].key), 3).await.unwrap();
+    let third =
+        updates::list(&mut conn, &filter, Sort::default(), Cut::After(second.lines[2].key), 3).await.unwrap();
     assert_eq!((third.lines.len(), third.has_before, third.has_after), (1, true, false));
-    let back = updates::list(&mut conn, &filter, Cut::Before(third.lines[0].key), 3).await.unwrap();
+    let back =
+        updates::list(&mut conn, &filter, Sort::default(), Cut::Before(third.lines[0].key), 3).await.unwrap();
     assert_eq!(back.lines, second.lines);
     assert!(back.has_before && back.has_after);
-    let start = updates::list(&mut conn, &filter, Cut::Before(second.lines[0].key), 3).await.unwrap();
+    let start = updates::list(&mut conn, &filter, Sort::default(), Cut::Before(second.lines[0].key), 3)
+        .await
+        .unwrap();
     assert_eq!(start.lines, first.lines);
     assert!(!start.has_before);
+}
+
+#[tokio::test]
+async fn every_order_holds_through_all_its_pages_in_both_ways() {
+    let database = TestDatabase::create().await;
+    let mut batch = vec![classification(90), classification(91)];
+    for number in 1..=23_u32 {
+        let mut one = update(number, 1);
+        one.severity = i16::try_from(number % 5).unwrap();
+        one.title = format!("Title {}", (number * 7) % 11);
+        one.kb = vec![(5_000_000 + (number * 3) % 7).to_string()];
+        one.created = update(number % 6, 1).created;
+        batch.push(match number % 3 {
+            0 => one.member_of(&[90]),
+            1 => one.member_of(&[91, 90]),
+            _ => one,
+        });
+    }
+    bring(&database, &batch).await;
+    let decide = "INSERT INTO approvals (update_id, revision_number, group_id, action, approved_by, stamp)
+        SELECT update_id, 1, 'a0a08746-4dbe-4a37-9adf-9e7652c0b421', update_row % 4, 'anna', 1
+        FROM updates WHERE approvable AND update_row % 5 > 0;
+        INSERT INTO declined_updates (update_id, declined_by)
+        SELECT update_id, 'anna' FROM updates WHERE approvable AND update_row % 7 = 0";
+    database.client().await.batch_execute(decide).await.unwrap();
+    let mut conn = database.conn().await;
+    let filter = UpdateFilter { approval: updates::ApprovalFilter::Any, ..UpdateFilter::default() };
+    for column in Column::ALL {
+        for descending in [true, false] {
+            let sort = Sort { column, descending };
+            let (mut cut, mut seen, mut pages) = (Cut::First, Vec::new(), Vec::new());
+            loop {
+                let page = updates::list(&mut conn, &filter, sort, cut, 4).await.unwrap();
+                assert_eq!(page.has_before, !seen.is_empty(), "{sort:?}");
+                seen.extend(page.lines.clone());
+                pages.push(page.clone());
+                if !page.has_after {
+                    break;
+                }
+                cut = Cut::After(page.lines.last().unwrap().key);
+            }
+            let mut ids: Vec<_> = seen.iter().map(|line| line.update_id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!((ids.len(), seen.len()), (23, 23), "{sort:?}");
+            let before = Cut::Before(pages[3].lines[0].key);
+            let back = updates::list(&mut conn, &filter, sort, before, 4).await.unwrap();
+            assert_eq!(back, pages[2], "{sort:?}");
+            let in_order = match column {
+                Column::Title => seen.is_sorted_by_key(|line| line.title.clone()),
+                Column::Kb => seen.is_sorted_by_key(|line| line.kb.clone()),
+                Column::Released => seen.is_sorted_by_key(|line| line.created),
+                Column::Severity => seen.is_sorted_by_key(|line| line.severity),
+                _ => seen.is_sorted_by_key(|line| line.key.class),
+            };
+            let falls =
+                descending && !matches!(column, Column::Classification | Column::Approval | Column::Files);
+            assert!(in_order != falls, "{sort:?}");
+        }
+    }
+    let lost = Cut::After(PageKey { class: 0, update_row: 1_000_000 });
+    let page = updates::list(&mut conn, &filter, Sort::default(), lost, 4).await.unwrap();
+    assert!(!page.has_before && page.lines.len() == 4, "a place that is gone is the beginning");
+}
+
+#[tokio::test]
+async fn files_of_bundled_children_count_for_the_update() {
+    let database = TestDatabase::create().await;
+    let file = |number: u8| ImportFile {
+        sha1: [number; 20],
+        sha256: None,
+        size: 1_000,
+        name: format!("{number}.exe"),
+        patching: String::new(),
+        mu_url: String::new(),
+    };
+    let with = |number, files: &[u8]| ImportRevision {
+        files: files.iter().map(|number| file(*number)).collect(),
+        ..hidden(number, 1)
+    };
+    let batch = [
+        with(20, &[1]),
+        with(21, &[2, 3]),
+        with(22, &[4]),
+        update(10, 1).bundles(&[20]),
+        update(11, 1).bundles(&[21]),
+        update(12, 1).bundles(&[22, 20]),
+        update(13, 1),
+    ];
+    bring(&database, &batch).await;
+    let put = "INSERT INTO content_files (file_row, state) SELECT id,
+        CASE get_byte(sha1, 0) WHEN 1 THEN 'stored' WHEN 2 THEN 'stored' WHEN 3 THEN 'wanted' ELSE 'failed' END FROM files";
+    database.client().await.batch_execute(put).await.unwrap();
+    for (state, wanted) in [
+        (updates::FileState::Stored, vec!["Update 10"]),
+        (updates::FileState::Coming, vec!["Update 11"]),
+        (updates::FileState::Failed, vec!["Update 12"]),
+        (updates::FileState::NotWanted, vec!["Update 13"]),
+    ] {
+        let filter = UpdateFilter { files: Some(state), ..UpdateFilter::default() };
+        assert_eq!(find(&database, filter.clone()).await, wanted, "{state:?}");
+        let mut conn = database.conn().await;
+        let page = updates::list(&mut conn, &filter, Sort::default(), Cut::First, 50).await.unwrap();
+        assert_eq!(page.lines[0].files, state, "the line says the same as the filter");
+    }
 }
 
 #[tokio::test]

@@ -4,4 +4,5 @@ pub mod build;
 mod finding;
 mod membership;
 mod publishing;
+mod scale;
 mod storing;

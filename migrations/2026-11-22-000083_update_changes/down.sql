@@ -1,0 +1,1 @@
+DROP TABLE update_changes, saved_views, approval_changes;
