@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
 pub use files::FileState;
@@ -124,6 +124,26 @@ pub async fn list(
     cut: Cut,
     limit: i64,
 ) -> Result<UpdatePage, CatalogError> {
+    conn.transaction(async |conn| list_indexed(conn, filter, sort, cut, limit).await).await
+}
+
+/// The planner believes that a filter with a limit soon finds enough in a scan of the whole table; when it is wrong,
+/// that takes seconds. Each filter has an index to begin with, so it is told to use one. In a transaction, which ends
+/// that.
+async fn without_scans(conn: &mut AsyncPgConnection) -> Result<(), CatalogError> {
+    // What is avoided counts as very dear, and dear queries would be compiled first.
+    conn.batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off").await?;
+    Ok(())
+}
+
+async fn list_indexed(
+    conn: &mut AsyncPgConnection,
+    filter: &UpdateFilter,
+    sort: Sort,
+    cut: Cut,
+    limit: i64,
+) -> Result<UpdatePage, CatalogError> {
+    without_scans(conn).await?;
     let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
     let filter = Resolved::new(conn, filter).await?;
     let classes = order::classes(conn, sort).await?;

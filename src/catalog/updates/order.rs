@@ -4,8 +4,10 @@
 //! follow one another, each newest first, so no order needs an index of its own, and no page an offset.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -156,8 +158,12 @@ pub(super) async fn classes(conn: &mut AsyncPgConnection, sort: Sort) -> Result<
             let mut classes: Vec<Class> = (0..rows.len())
                 .map(|place| Class::Classification { row: rows[place], before: rows[..place].to_vec() })
                 .collect();
+            if sort.descending {
+                classes.reverse();
+            }
+            // Those of none come last both ways: whoever looks from the end does not wait until none are found.
             classes.push(Class::Unclassified { all: rows });
-            classes
+            return Ok(classes);
         }
     };
     if sort.descending {
@@ -176,9 +182,18 @@ async fn rows_of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryResult<Vec<
     Ok(ids.iter().filter_map(|id| known.iter().find(|(one, _)| one == id).map(|(_, row)| *row)).collect())
 }
 
+/// The beginning of a title, which is what has an index: a title may be longer than an index takes.
+fn title() -> SqlLiteral<Text> {
+    sql("left(updates.title, 200)")
+}
+
+/// The same for article numbers.
+fn kb() -> SqlLiteral<Text> {
+    sql("left(updates.kb, 100)")
+}
+
 /// The values of an update that orders compare.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = updates)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub(super) struct Place {
     update_row: i32,
     title: String,
@@ -188,7 +203,12 @@ pub(super) struct Place {
 
 /// The place of a key; `None` when the update is not here any more.
 pub(super) async fn place(conn: &mut AsyncPgConnection, key: PageKey) -> QueryResult<Option<Place>> {
-    updates::table.find(key.update_row).select(Place::as_select()).first(conn).await.optional()
+    updates::table
+        .find(key.update_row)
+        .select((updates::update_row, title(), kb(), updates::created))
+        .first(conn)
+        .await
+        .optional()
 }
 
 /// Narrows a query to what stands beyond a place: later in the order, or earlier with `back`.
@@ -218,15 +238,15 @@ pub(super) fn sorted<'a>(query: Boxed<'a>, sort: Sort, back: bool, place: Option
     let rises = falls == back;
     let query = match (place, sort.column) {
         (None, _) => query,
-        (Some(place), Column::Title) => beyond!(query, rises, updates::title, place.title, place.update_row),
-        (Some(place), Column::Kb) => beyond!(query, rises, updates::kb, place.kb, place.update_row),
+        (Some(place), Column::Title) => beyond!(query, rises, title(), place.title, place.update_row),
+        (Some(place), Column::Kb) => beyond!(query, rises, kb(), place.kb, place.update_row),
         (Some(place), _) => beyond!(query, rises, updates::created, place.created, place.update_row),
     };
     match (sort.column, rises) {
-        (Column::Title, true) => query.order((updates::title.asc(), updates::update_row.asc())),
-        (Column::Title, false) => query.order((updates::title.desc(), updates::update_row.desc())),
-        (Column::Kb, true) => query.order((updates::kb.asc(), updates::update_row.asc())),
-        (Column::Kb, false) => query.order((updates::kb.desc(), updates::update_row.desc())),
+        (Column::Title, true) => query.order((title().asc(), updates::update_row.asc())),
+        (Column::Title, false) => query.order((title().desc(), updates::update_row.desc())),
+        (Column::Kb, true) => query.order((kb().asc(), updates::update_row.asc())),
+        (Column::Kb, false) => query.order((kb().desc(), updates::update_row.desc())),
         (_, true) => query.order((updates::created.asc(), updates::update_row.asc())),
         (_, false) => query.order((updates::created.desc(), updates::update_row.desc())),
     }
