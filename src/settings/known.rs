@@ -40,12 +40,15 @@ pub async fn known_tree_for(conn: &mut AsyncPgConnection, account_id: i64) -> Qu
     build(conn, counts, since).await
 }
 
+/// Row, id, title, category type, day of arrival.
+type CategoryRow = (i32, Uuid, String, Option<String>, DateTime<Utc>);
+
 async fn build(
     conn: &mut AsyncPgConnection,
     counts: BTreeMap<i32, u64>,
     since: Option<DateTime<Utc>>,
 ) -> QueryResult<CategoryTree> {
-    let categories: Vec<(i32, Uuid, String, Option<String>, DateTime<Utc>)> = updates::table
+    let categories: Vec<CategoryRow> = updates::table
         .filter(updates::kind.eq_any(CATEGORY_KINDS))
         .select((
             updates::update_row,

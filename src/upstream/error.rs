@@ -53,7 +53,7 @@ pub enum UpstreamError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error("No secure connection to {address}: {problem}.")]
-    Tls { address: String, problem: TlsProblem },
+    Tls { address: String, problem: Box<TlsProblem> },
     #[error("{address} did not answer {operation} in HTTP.")]
     NotHttp { operation: &'static str, address: String },
     #[error("{address} wants a sign-in before {operation} ({schemes}), which Weir does not support.")]
@@ -204,8 +204,8 @@ impl UpstreamError {
             | Self::BrokeOff { .. }
             | Self::NotHttp { .. }
             | Self::TimedOut { .. }
-            | Self::Tls { problem: TlsProblem::Closed, .. }
             | Self::TooSlow { .. } => Some(None),
+            Self::Tls { problem, .. } => matches!(**problem, TlsProblem::Closed).then_some(None),
             Self::Proxy(error) => error.may_pass().then_some(None),
             Self::Busy { retry_after, .. } => Some(*retry_after),
             Self::Status { status: 429 | 502..=504, retry_after, .. } => Some(*retry_after),

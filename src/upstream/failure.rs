@@ -25,7 +25,7 @@ pub(super) fn classify(
     if error.is_connect() {
         let secure = target.origin.scheme() == "https";
         if let Some(problem) = tls_problem(error).filter(|_| secure) {
-            return UpstreamError::Tls { address, problem };
+            return UpstreamError::Tls { address, problem: Box::new(problem) };
         }
         let reason = connect_reason(error, connect_s);
         return UpstreamError::Unreachable { address, reason };

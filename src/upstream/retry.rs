@@ -83,7 +83,7 @@ mod tests {
             E::Proxy(ProxyError::Unreachable { proxy: String::new(), reason: reason.clone() }),
             E::BrokeOff { operation, address: address.clone(), reason: reason.clone() },
             E::TimedOut { operation, address: address.clone(), limit_s: 1, stage: "" },
-            E::Tls { address: address.clone(), problem: TlsProblem::Closed },
+            E::Tls { address: address.clone(), problem: Box::new(TlsProblem::Closed) },
             E::TooSlow { operation, address: address.clone(), bytes_min: 1, window_s: 1 },
             E::Busy { operation, address: address.clone(), message: String::new(), retry_after: None },
             status(429),

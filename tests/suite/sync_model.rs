@@ -346,7 +346,7 @@ impl History {
             let product = document
                 .products
                 .iter()
-                .any(|id| self.choice.products.contains(id) && known(id) || self.choice.family && known(id));
+                .any(|id| self.choice.products.contains(id) || self.choice.family && known(id));
             product && document.classifications.iter().any(|id| self.choice.classifications.contains(id))
         };
         let wanted = source.documents.iter().filter(|document| document.is_category() || chosen(document));

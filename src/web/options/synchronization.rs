@@ -117,6 +117,7 @@ async fn draw(
 }
 
 #[post("/options/synchronization?<then>&<confirmed>", data = "<fields>")]
+#[expect(clippy::too_many_arguments, reason = "each is a guard or a part of the address")]
 async fn save_options(
     admin: Administrator,
     mut db: Db,
