@@ -171,8 +171,11 @@ impl UpstreamError {
             Self::TooLarge { .. } => {
                 "The server sent more than Weir accepts. Check that the address is that of an update server."
             }
-            Self::SignInWanted { .. } | Self::Status { status: 401 | 403, .. } => {
+            Self::SignInWanted { .. } => {
                 "The server wants a Windows sign-in for this address. Allow anonymous access to its two services."
+            }
+            Self::Status { status: 401 | 403, .. } => {
+                "The server, or a proxy server in between, refuses this address. Allow anonymous access to its two services, and ask the administrator of the proxy server to let it through."
             }
             Self::Status { .. } | Self::NotSoap { .. } | Self::Redirected { .. } => {
                 "Check that server name and port number are those of an update server, and not of a web site or a proxy server in front of it."
