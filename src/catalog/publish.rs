@@ -13,7 +13,7 @@ use crate::db::schema::{publications, revisions};
 use crate::protocol::document::UpdateKind;
 
 /// Key of the transaction lock that serializes publishing ("weir" and a number).
-const PUBLISH_LOCK: i64 = 0x7765_6972_0000_0001;
+const PUBLISH_LOCK: i64 = 0x7765_6972_0000_0002;
 
 /// From this many changed updates on, statistics are refreshed in mid-way.
 const ANALYZE_FROM: i64 = 5_000;

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use rand::Rng;
 use rand::SeedableRng;
 use weir::accounts::Role;
@@ -16,15 +17,15 @@ use crate::support::upstream::Upstream;
 use crate::support::{PASSWORD, TestApp, TestDatabase, Visitor, is_torture};
 
 /// Three servers with one key, each in its folder.
-struct Fleet {
-    db: TestDatabase,
+pub struct Fleet<'a> {
+    db: &'a TestDatabase,
     folders: Vec<tempfile::TempDir>,
     key: String,
-    servers: Vec<Process>,
+    pub servers: Vec<Process>,
 }
 
-impl Fleet {
-    async fn start(db: TestDatabase) -> Self {
+impl<'a> Fleet<'a> {
+    pub async fn start(db: &'a TestDatabase) -> Self {
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
         let key = folders[0].path().join("shared.key").display().to_string();
         let mut fleet = Self { db, folders, key, servers: Vec::new() };
@@ -38,12 +39,20 @@ impl Fleet {
 
     fn launch(&self, number: usize) -> Process {
         let variables = [("WEIR_SECRET_KEY_FILE", self.key.as_str())];
-        Process::start_with(&self.db, self.folders[number].path(), &variables)
+        Process::start_with(self.db, self.folders[number].path(), &variables)
     }
 
     /// Kills one server and starts it again.
     async fn kill(&mut self, number: usize) {
         self.servers[number].kill();
+        self.servers[number] = self.launch(number);
+        self.servers[number].ready().await;
+    }
+
+    /// Ends one server in order and starts its successor.
+    pub async fn replace(&mut self, number: usize) {
+        self.servers[number].signal(Signal::SIGTERM);
+        assert_eq!(self.servers[number].end().await, Some(0));
         self.servers[number] = self.launch(number);
         self.servers[number].ready().await;
     }
@@ -59,8 +68,8 @@ async fn each_of_the_moments_gives_one_run_although_servers_are_killed() {
         daily(options);
     })
     .await;
-    let mut fleet = Fleet::start(db).await;
-    let client = fleet.db.client().await;
+    let mut fleet = Fleet::start(&db).await;
+    let client = db.client().await;
     let moments: i64 = if is_torture() { 100 } else { 10 };
     let mut random = rand::rngs::StdRng::seed_from_u64(4);
     for number in 0..moments {
