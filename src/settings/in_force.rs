@@ -22,6 +22,8 @@ struct Row {
     deferred: bool,
     #[diesel(sql_type = Bool)]
     express: bool,
+    #[diesel(sql_type = Bool)]
+    from_microsoft: bool,
     #[diesel(sql_type = Text)]
     languages: String,
     /// What the upstream server of a replica has told; `None`: not a replica, or it has told nothing yet.
@@ -41,14 +43,24 @@ pub struct FilesInForce {
 /// # Errors
 /// [`SettingsError::Unreadable`] for a stored value of a newer program, else the database's.
 pub async fn files_in_force(conn: &mut AsyncPgConnection) -> Result<FilesInForce, SettingsError> {
-    let row: Row = diesel::sql_query("SELECT * FROM files_in_force").get_result(conn).await?;
+    let row: Row = diesel::sql_query(
+        "SELECT f.*, o.files_from_microsoft AND NOT o.replica AS from_microsoft
+         FROM files_in_force f CROSS JOIN sync_options o",
+    )
+    .get_result(conn)
+    .await?;
     let languages = match &row.facts {
         Some(facts) => told_languages(facts),
         None => Languages::from_text(&row.languages)
             .ok_or_else(|| unreadable("files.languages", &row.languages))?,
     };
-    let files =
-        Files { store: file_store(&row.store)?, deferred: row.deferred, express: row.express, languages };
+    let files = Files {
+        store: file_store(&row.store)?,
+        deferred: row.deferred,
+        express: row.express,
+        from_microsoft: row.from_microsoft,
+        languages,
+    };
     Ok(FilesInForce { files, is_inherited: row.facts.is_some() })
 }
 

@@ -85,6 +85,7 @@ keys! {
     FilesStore "files.store" Files "Update Files" "local or source",
     FilesDeferred "files.deferred" Files "Download updates to this server only when updates are approved" "true or false",
     FilesExpress "files.express" Files "Download express installation files" "true or false",
+    FilesFromMicrosoft "files.from_microsoft" Files "Download update files from Microsoft Update, not from the upstream server" "true or false",
     FilesLanguages "files.languages" Files "Languages" "all, locale, or short names joined by commas, such as en,de",
 }
 
@@ -125,6 +126,7 @@ impl Key {
             Self::FilesStore => json!(files.store.as_str()),
             Self::FilesDeferred => json!(files.deferred),
             Self::FilesExpress => json!(files.express),
+            Self::FilesFromMicrosoft => json!(files.from_microsoft),
             Self::FilesLanguages => match &files.languages {
                 super::options::Languages::Only(names) => json!(names),
                 other => json!(other.to_text()),

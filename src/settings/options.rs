@@ -168,6 +168,8 @@ pub struct Files {
     pub deferred: bool,
     /// Download express installation files too.
     pub express: bool,
+    /// Fetch files from Microsoft Update although update information comes from an upstream server.
+    pub from_microsoft: bool,
     pub languages: Languages,
 }
 

@@ -58,6 +58,7 @@ struct OptionsRow {
     files_deferred: bool,
     files_express: bool,
     files_languages: String,
+    files_from_microsoft: bool,
 }
 
 /// The options in force. One statement, so that row and selections are of one version.
@@ -152,6 +153,7 @@ async fn write_row(
         sync_options::files_deferred.eq(files.deferred),
         sync_options::files_express.eq(files.express),
         sync_options::files_languages.eq(files.languages.to_text()),
+        sync_options::files_from_microsoft.eq(files.from_microsoft),
     );
     diesel::update(sync_options::table).set((when_and_where, how_and_what)).execute(conn).await?;
     Ok(())
@@ -224,6 +226,7 @@ impl OptionsRow {
                 store: file_store(&self.files_store)?,
                 deferred: self.files_deferred,
                 express: self.files_express,
+                from_microsoft: self.files_from_microsoft,
                 languages: Languages::from_text(&self.files_languages)
                     .ok_or_else(|| unreadable("files.languages", &self.files_languages))?,
             },

@@ -265,6 +265,7 @@ fn read_files(form: &mut Reader<'_>, old: &Files) -> Files {
         store,
         deferred: form.take(Key::FilesDeferred, true, old.deferred, text::boolean),
         express: form.take(Key::FilesExpress, true, old.express, text::boolean),
+        from_microsoft: form.take(Key::FilesFromMicrosoft, true, old.from_microsoft, text::boolean),
         languages,
     }
 }
@@ -332,12 +333,13 @@ fn check_source(options: &SyncOptions, own: &OwnServices, errors: &mut FieldErro
 }
 
 /// What a replica takes from its upstream server, and therefore cannot choose.
-pub const LOCKED_BY_REPLICA: [Key; 6] = [
+pub const LOCKED_BY_REPLICA: [Key; 7] = [
     Key::Products,
     Key::Classifications,
     Key::FilesStore,
     Key::FilesDeferred,
     Key::FilesExpress,
+    Key::FilesFromMicrosoft,
     Key::FilesLanguages,
 ];
 

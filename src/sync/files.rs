@@ -337,7 +337,9 @@ async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
         .await
         .optional()?;
     let catalog_only = facts.is_some_and(|facts| facts["catalog_only"].as_bool().unwrap_or(false));
-    let from_addresses = catalog_only || options.source.kind == SourceKind::MicrosoftUpdate;
+    let from_addresses = catalog_only
+        || (options.files.from_microsoft && !options.replica)
+        || options.source.kind == SourceKind::MicrosoftUpdate;
     let content_root = if from_addresses { None } else { Some(content_root(&options)?) };
     let mut hosts = context.content.hosts.clone();
     hosts.push(identity.host);

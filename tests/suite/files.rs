@@ -69,14 +69,8 @@ async fn s108_a_run_that_is_not_deferred_brings_the_files_too() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn s107_deferred_files_come_with_the_approval_for_installation_and_exactly_its_closure() {
-    let (above, app) = (TestApp::with_sample(120, 3).await, TestApp::start().await);
-    app.follow(&above, |options| options.files.deferred = true).await;
-    app.synchronize().await;
-    // Critical and security updates are approved for detection by now, which downloads nothing.
-    assert_eq!(count(&app, "wanted").await, 0);
-
+/// Approves an update that consists of others for installation; the answer is how many files that takes.
+async fn approve_a_bundle(app: &TestApp) -> i64 {
     let client = app.db.client().await;
     let closure = "WITH RECURSIVE c (update_row, revision_row) AS (
             SELECT update_row, revision_row FROM updates WHERE update_id = $1
@@ -98,8 +92,39 @@ async fn s107_deferred_files_come_with_the_approval_for_installation_and_exactly
     };
     let by = audit::Entry { actor: "anna", ..audit::Entry::default() };
     change::approve(&mut *app.db.conn().await, &change, by).await.unwrap();
+    wanted
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s107_deferred_files_come_with_the_approval_for_installation_and_exactly_its_closure() {
+    let (above, app) = (TestApp::with_sample(120, 3).await, TestApp::start().await);
+    app.follow(&above, |options| options.files.deferred = true).await;
+    app.synchronize().await;
+    // Critical and security updates are approved for detection by now, which downloads nothing.
+    assert_eq!(count(&app, "wanted").await, 0);
+
+    let wanted = approve_a_bundle(&app).await;
     until("its files are here", async || count(&app, "stored").await == wanted).await;
     assert_eq!(stored(&content(&app)).len() as i64, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s098_files_may_come_from_microsoft_although_update_information_does_not() {
+    let (above, app) = (TestApp::with_sample(120, 3).await, TestApp::start().await);
+    // Stands where the documents say that Microsoft has the files.
+    let elsewhere = TestApp::with_sample(120, 3).await;
+    app.follow(&above, |options| options.files.from_microsoft = true).await;
+    app.synchronize().await;
+    let sql = format!(
+        "UPDATE files SET mu_url = 'http://127.0.0.1:{}/Content/' || upper(right(encode(sha1, 'hex'), 2)) || '/'
+             || upper(encode(sha1, 'hex')) || substring(name FROM '\\.[^.]*$')",
+        elsewhere.services_port()
+    );
+    app.db.client().await.batch_execute(&sql).await.unwrap();
+    std::fs::remove_dir_all(content(&above)).unwrap();
+    let wanted = approve_a_bundle(&app).await;
+    until("its files are here", async || count(&app, "stored").await == wanted).await;
+    assert!(stored(&content(&app)).is_subset(&stored(&content(&elsewhere))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,13 @@ fn defaults() -> SyncOptions {
             password: None,
             basic: false,
         },
-        files: Files { store: FileStore::Local, deferred: true, express: false, languages: Languages::All },
+        files: Files {
+            store: FileStore::Local,
+            deferred: true,
+            express: false,
+            from_microsoft: false,
+            languages: Languages::All,
+        },
         selections: vec![
             tick(SECURITY, CategoryKind::Classification, false),
             tick(builtin::WINDOWS, CategoryKind::Product, true),

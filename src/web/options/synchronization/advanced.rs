@@ -65,6 +65,7 @@ struct AdvancedPage {
     store: Field,
     deferred: Field,
     express: Field,
+    from_microsoft: Field,
     /// `all`, `locale` or `some`.
     choice: Field,
     languages: Vec<LanguageBox>,
@@ -93,6 +94,7 @@ impl AdvancedPage {
             store: Field::new(Key::FilesStore.name(), files.store.as_str()),
             deferred: Field::new(Key::FilesDeferred.name(), files.deferred.to_string()),
             express: Field::new(Key::FilesExpress.name(), files.express.to_string()),
+            from_microsoft: Field::new(Key::FilesFromMicrosoft.name(), files.from_microsoft.to_string()),
             choice: Field::new("languages", choice),
             missing: languages.iter().any(|one| one.is_missing).then_some(source),
             languages,
@@ -154,7 +156,7 @@ async fn choose_advanced(
     work.draft.values.insert(Key::FilesStore, place.to_owned());
     // Without local files the rest is not in force and keeps its value.
     if place != "source" {
-        for key in [Key::FilesDeferred, Key::FilesExpress] {
+        for key in [Key::FilesDeferred, Key::FilesExpress, Key::FilesFromMicrosoft] {
             let ticked = fields.first(key.name()) == "true";
             work.draft.values.insert(key, ticked.to_string());
         }

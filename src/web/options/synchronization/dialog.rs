@@ -178,12 +178,13 @@ impl Work {
 }
 
 /// What is chosen in dialogs; the rest of the settings is on the page.
-const IN_DIALOGS: [Key; 6] = [
+const IN_DIALOGS: [Key; 7] = [
     Key::Products,
     Key::Classifications,
     Key::FilesStore,
     Key::FilesDeferred,
     Key::FilesExpress,
+    Key::FilesFromMicrosoft,
     Key::FilesLanguages,
 ];
 

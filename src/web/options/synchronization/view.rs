@@ -265,9 +265,11 @@ impl View {
         let slot = match key {
             Key::Products => &mut self.products_error,
             Key::Classifications => &mut self.classifications_error,
-            Key::FilesStore | Key::FilesDeferred | Key::FilesExpress | Key::FilesLanguages => {
-                &mut self.files_error
-            }
+            Key::FilesStore
+            | Key::FilesDeferred
+            | Key::FilesExpress
+            | Key::FilesFromMicrosoft
+            | Key::FilesLanguages => &mut self.files_error,
             Key::ScheduleMode => &mut self.mode.error,
             Key::ScheduleTime => &mut self.time.error,
             Key::SchedulePerDay => &mut self.per_day.error,
@@ -362,9 +364,11 @@ fn anchor(key: Key) -> String {
     match key {
         Key::Products => "#change-products".to_owned(),
         Key::Classifications => "#change-classifications".to_owned(),
-        Key::FilesStore | Key::FilesDeferred | Key::FilesExpress | Key::FilesLanguages => {
-            "#advanced".to_owned()
-        }
+        Key::FilesStore
+        | Key::FilesDeferred
+        | Key::FilesExpress
+        | Key::FilesFromMicrosoft
+        | Key::FilesLanguages => "#advanced".to_owned(),
         Key::ScheduleMode => "#schedule.mode-manual".to_owned(),
         Key::SourceKind => "#source.kind-microsoft-update".to_owned(),
         other => format!("#{}", other.name()),
@@ -410,7 +414,13 @@ fn files_words(files: &Files) -> String {
     };
     let express = files.express && files.store == FileStore::Local;
     let more = if express { " Express installation files are fetched too." } else { "" };
-    format!("{words}{more}")
+    let from = match files.from_microsoft && files.store == FileStore::Local {
+        true => {
+            " They come from Microsoft Update also when update information comes from an upstream server."
+        }
+        false => "",
+    };
+    format!("{words}{more}{from}")
 }
 
 fn languages_words(languages: &Languages) -> String {

@@ -1,0 +1,1 @@
+ALTER TABLE sync_options DROP COLUMN files_from_microsoft;
