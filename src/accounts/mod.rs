@@ -1,11 +1,15 @@
 //! People who may use the console: accounts with a role, their sessions, and the audit log.
 //!
 //! Passwords are hashed with argon2id away from the async threads; sessions are opaque tokens of
-//! which only the hash is stored. This module owns the tables `accounts`, `sessions` and `audit`.
+//! which only the hash is stored. This module owns the tables `accounts`, `sessions`, `password_links` and `audit`.
 
 pub mod audit;
+pub mod history;
+pub mod links;
 mod names;
+pub mod own;
 mod passwords;
+pub mod people;
 pub mod retention;
 pub mod sessions;
 pub mod setup;
@@ -106,6 +110,12 @@ pub enum AccountError {
     SetupCode,
     #[error("Weir is already set up.")]
     AlreadySetUp,
+    #[error("Nobody could administer this server any more. Make somebody else an administrator first.")]
+    LastAdministrator,
+    #[error("There is no such user, or the user may not sign in.")]
+    Unknown,
+    #[error("The link was used, replaced by a newer one, or is over. Ask an administrator for another.")]
+    LinkOver,
     #[error("the password could not be hashed")]
     Hash,
     #[error("no database connection was free in time")]

@@ -41,6 +41,15 @@ impl PasswordHashText {
         run(move || hash_now(&password)).await?
     }
 
+    /// The hash of a password that nobody knows: for an account whose password is still to be set.
+    ///
+    /// # Errors
+    /// [`AccountError::Hash`].
+    pub async fn of_nothing() -> Result<Self, AccountError> {
+        let random: [u8; 32] = rand::random();
+        Self::of(&hex::encode(random)).await
+    }
+
     /// Wraps what the database holds; it is judged only when it is used.
     pub(super) fn stored(text: String) -> Self {
         Self(text)

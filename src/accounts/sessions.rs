@@ -38,9 +38,8 @@ pub(super) async fn start(
     peer: &str,
     user_agent: &str,
 ) -> QueryResult<String> {
-    let token: [u8; TOKEN_BYTES] = rand::random();
     let secret: [u8; TOKEN_BYTES] = rand::random();
-    let token = hex::encode(token);
+    let token = new_token();
     let now = Utc::now();
     let over = sessions::created_at.lt(now - AGE_MAX).or(sessions::last_used_at.lt(now - IDLE_MAX));
     diesel::delete(sessions::table.filter(over)).execute(conn).await?;
@@ -58,6 +57,8 @@ pub(super) async fn start(
         ))
         .execute(conn)
         .await?;
+    let seen = accounts::last_seen_at.eq(now);
+    diesel::update(accounts::table.find(account_id)).set(seen).execute(conn).await?;
     Ok(token)
 }
 
@@ -115,6 +116,86 @@ pub async fn sign_out(conn: &mut AsyncPgConnection, token: &str) -> Result<(), A
     Ok(())
 }
 
-fn hash(token: &str) -> Vec<u8> {
+/// One session of a person, for the list of them.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Names it in forms: the hash of its token in hexadecimal digits, which opens nothing.
+    pub key: String,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: DateTime<Utc>,
+    pub peer: String,
+    pub user_agent: String,
+    /// The one that asks.
+    pub is_own: bool,
+}
+
+/// The live sessions of an account, the one used last first. `own` is the token of the asking session.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    account_id: i64,
+    own: Option<&str>,
+) -> QueryResult<Vec<Listed>> {
+    let now = Utc::now();
+    type Row = (Vec<u8>, DateTime<Utc>, DateTime<Utc>, String, String);
+    let rows: Vec<Row> = sessions::table
+        .filter(sessions::account_id.eq(account_id))
+        .filter(sessions::created_at.gt(now - AGE_MAX))
+        .filter(sessions::last_used_at.gt(now - IDLE_MAX))
+        .order(sessions::last_used_at.desc())
+        .select((
+            sessions::token_hash,
+            sessions::created_at,
+            sessions::last_used_at,
+            sessions::peer,
+            sessions::user_agent,
+        ))
+        .load(conn)
+        .await?;
+    let own = own.map(hash);
+    Ok(rows
+        .into_iter()
+        .map(|(token_hash, created_at, last_used_at, peer, user_agent)| Listed {
+            is_own: own.as_ref() == Some(&token_hash),
+            key: hex::encode(token_hash),
+            created_at,
+            last_used_at,
+            peer,
+            user_agent,
+        })
+        .collect())
+}
+
+/// Ends one session of the account. `false`: it has ended already, or is somebody else's.
+///
+/// # Errors
+/// The database's.
+pub async fn end_one(conn: &mut AsyncPgConnection, account_id: i64, key: &str) -> QueryResult<bool> {
+    let Ok(token_hash) = hex::decode(key) else { return Ok(false) };
+    let ended = diesel::delete(sessions::table)
+        .filter(sessions::account_id.eq(account_id))
+        .filter(sessions::token_hash.eq(token_hash))
+        .execute(conn)
+        .await?;
+    Ok(ended > 0)
+}
+
+/// Ends every session of the account. The answer is how many.
+///
+/// # Errors
+/// The database's.
+pub async fn end_all(conn: &mut AsyncPgConnection, account_id: i64) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::account_id.eq(account_id))).execute(conn).await
+}
+
+/// 256 random bits as hexadecimal digits.
+pub(super) fn new_token() -> String {
+    let token: [u8; TOKEN_BYTES] = rand::random();
+    hex::encode(token)
+}
+
+pub(super) fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }

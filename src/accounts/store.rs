@@ -72,7 +72,7 @@ pub(super) async fn find_for_sign_in(
     }))
 }
 
-async fn insert(
+pub(super) async fn insert(
     conn: &mut AsyncPgConnection,
     name: &AccountName,
     role: Role,

@@ -185,6 +185,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    password_links (account_id) {
+        account_id -> Int8,
+        token_hash -> Bytea,
+        made_by -> Text,
+        ends_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     product_visits (account_id) {
         account_id -> Int8,
         last_at -> Timestamptz,
@@ -382,6 +391,7 @@ diesel::table! {
         files_deferred -> Bool,
         files_express -> Bool,
         files_languages -> Text,
+        files_from_microsoft -> Bool,
     }
 }
 
@@ -504,6 +514,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     option_drafts,
     owed_revisions,
+    password_links,
     product_visits,
     publications,
     relations,

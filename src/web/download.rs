@@ -64,6 +64,20 @@ impl Download {
         let body = serde_json::to_string_pretty(value).map_err(PageError::internal)?;
         Ok(Self { body, content_type: Form::Json.content_type(), disposition: disposition(file) })
     }
+
+    /// One JSON value a line.
+    ///
+    /// # Errors
+    /// [`PageError::Internal`] when a value cannot be written as JSON.
+    pub fn json_lines<T: Serialize>(file: &str, values: &[T]) -> Result<Self, PageError> {
+        let mut body = String::new();
+        for value in values {
+            body.push_str(&serde_json::to_string(value).map_err(PageError::internal)?);
+            body.push('\n');
+        }
+        let content_type = ContentType::new("application", "jsonl");
+        Ok(Self { body, content_type, disposition: disposition(file) })
+    }
 }
 
 /// Stands at the beginning of a table, so that spreadsheets read it as UTF-8.

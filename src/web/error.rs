@@ -2,6 +2,7 @@
 
 use super::guards::Wants;
 use super::shell::{self, SessionState, Shell};
+use crate::accounts::AccountError;
 use askama::Template;
 use rocket::http::{Header, Method, Status};
 use rocket::request::Request;
@@ -69,6 +70,19 @@ impl From<diesel::result::Error> for PageError {
         match error {
             Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => Self::unavailable(error),
             _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<AccountError> for PageError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Database(error) => error.into(),
+            AccountError::NoConnection => Self::unavailable(error),
+            AccountError::Unknown => Self::NotFound { what: "user" },
+            AccountError::Wait { seconds } => Self::TooMany { seconds },
+            AccountError::LinkOver | AccountError::LastAdministrator => Self::Refused(error.to_string()),
+            other => Self::internal(other),
         }
     }
 }

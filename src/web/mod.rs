@@ -4,6 +4,7 @@
 //! here and one under `templates/`; each route takes a guard of [`guards`] that says who may call it.
 
 pub mod assets;
+mod audit;
 mod automatic_approval;
 mod automatic_run;
 mod compress;
@@ -27,6 +28,8 @@ pub mod moment;
 pub mod options;
 mod options_index;
 mod page;
+mod password_link;
+mod profile;
 mod reports;
 mod setup;
 pub mod shell;
@@ -34,6 +37,7 @@ pub mod synchronizations;
 mod synchronize;
 mod theme;
 mod updates;
+mod users;
 mod words;
 
 pub use error::PageError;
@@ -70,6 +74,7 @@ pub struct Console {
 pub fn routes() -> Vec<Route> {
     [
         assets::routes(),
+        audit::routes(),
         automatic_approval::routes(),
         automatic_run::routes(),
         content_store::routes(),
@@ -83,11 +88,14 @@ pub fn routes() -> Vec<Route> {
         options::routes(),
         options_index::routes(),
         reports::routes(),
+        password_link::routes(),
+        profile::routes(),
         setup::routes(),
         synchronizations::routes(),
         synchronize::routes(),
         theme::routes(),
         updates::routes(),
+        users::routes(),
     ]
     .concat()
 }

@@ -126,7 +126,7 @@ impl Shell {
         let secure = request.rocket().state::<Console>().is_some_and(|console| console.secure);
         let peer = peer(request);
         Self {
-            nav: session.map(|_| nav(&path)).unwrap_or_default(),
+            nav: session.map(|session| nav(&path, session.account.role)).unwrap_or_default(),
             csrf: session.map(|session| csrf::token(&session.csrf_secret)).unwrap_or_default(),
             account: session.map(|session| session.account.clone()),
             theme: cookies::only(request, cookies::THEME).map_or(Theme::System, |text| Theme::of(&text)),
@@ -173,19 +173,22 @@ pub fn peer(request: &Request<'_>) -> Option<IpAddr> {
     request.remote().map(|address| address.ip())
 }
 
-/// The pages that exist, in order.
-const NAV: [(&str, &str); 6] = [
-    ("/", "Home"),
-    ("/updates", "Updates"),
-    ("/synchronizations", "Synchronizations"),
-    ("/content-store", "Content store"),
-    ("/reports", "Reports"),
-    ("/options", "Options"),
+/// The pages that exist, in order, and the role that may open them.
+const NAV: [(&str, &str, Role); 8] = [
+    ("/", "Home", Role::Reporter),
+    ("/updates", "Updates", Role::Reporter),
+    ("/synchronizations", "Synchronizations", Role::Reporter),
+    ("/content-store", "Content store", Role::Reporter),
+    ("/reports", "Reports", Role::Reporter),
+    ("/options", "Options", Role::Reporter),
+    ("/users", "Users", Role::Administrator),
+    ("/audit", "Audit", Role::Administrator),
 ];
 
-fn nav(path: &str) -> Vec<NavItem> {
+fn nav(path: &str, role: Role) -> Vec<NavItem> {
     NAV.iter()
-        .map(|&(href, label)| {
+        .filter(|(_, _, least)| role >= *least)
+        .map(|&(href, label, _)| {
             let below = path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'));
             let current = match path {
                 _ if path == href => "page",
@@ -204,7 +207,11 @@ mod tests {
     use super::*;
 
     fn current(path: &str) -> Vec<(&'static str, &'static str)> {
-        nav(path).into_iter().filter(|item| !item.current.is_empty()).map(|i| (i.label, i.current)).collect()
+        nav(path, Role::Administrator)
+            .into_iter()
+            .filter(|item| !item.current.is_empty())
+            .map(|i| (i.label, i.current))
+            .collect()
     }
 
     #[test]
@@ -212,6 +219,8 @@ mod tests {
         assert_eq!(current("/"), [("Home", "page")]);
         assert_eq!(current("/options/synchronization"), [("Options", "true")]);
         assert_eq!(current("/synchronize"), [("Synchronizations", "true")]);
+        assert_eq!(current("/users/7"), [("Users", "true")]);
+        assert_eq!(nav("/", Role::Operator).len(), 6);
         assert_eq!(current("/jobs"), [("Options", "true")]);
         assert_eq!(current("/updates"), [("Updates", "page")]);
         assert!(current("/updatesx").is_empty());
