@@ -12,7 +12,7 @@ use super::fetch::{Owed, fetch};
 use super::import::import;
 use super::listing::{self, Listing};
 use super::plan::{self, EmptySelection};
-use super::progress::Progress;
+use super::progress::{Figures, Progress};
 use super::runs::{Phase, RunState};
 use super::sources::{self, ApprovalPart, CategoryPart, SourceRow, UpdatePart};
 use super::{SyncError, facts, selection};
@@ -238,7 +238,7 @@ impl Run<'_> {
         self.adopt_leftovers(&mut conn, &mut fetched).await?;
         let commit = self.commit(&fetched, &arrived);
         commit::categories(&mut conn, &commit, &part).await?;
-        self.count_failed(&fetched.owed);
+        self.count_failed(fetched.owed.len());
         self.source.facts = part.facts;
         Ok(None)
     }
@@ -255,10 +255,7 @@ impl Run<'_> {
         self.adopt_leftovers(&mut conn, &mut fetched).await?;
         let still_owed: BTreeSet<RevisionKey> =
             owed_before.iter().copied().chain(fetched.owed.keys().copied()).collect();
-        self.progress.change(|figures| {
-            figures.failed = still_owed.len() as i64;
-            figures.phase = None;
-        });
+        self.count_failed(still_owed.len());
         let state = if still_owed.is_empty() { RunState::Succeeded } else { RunState::SucceededWithProblems };
         if !still_owed.is_empty() {
             self.progress.notice(format!(
@@ -268,7 +265,8 @@ impl Run<'_> {
         }
         self.progress.log("info", "The synchronization is complete.");
         self.progress.flush_lines(&mut conn).await?;
-        let figures = self.progress.figures();
+        // A run that has ended is in no phase; until then, the page shows this one.
+        let figures = Figures { phase: None, ..self.progress.figures() };
         let commit = self.commit(&fetched, &[]);
         let ending = Ending { state, figures: &figures };
         commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending).await?;
@@ -298,7 +296,7 @@ impl Run<'_> {
         }
     }
 
-    fn count_failed(&self, owed: &Owed) {
-        self.progress.change(|figures| figures.failed = owed.len() as i64);
+    fn count_failed(&self, owed: usize) {
+        self.progress.change(|figures| figures.failed = owed as i64);
     }
 }
