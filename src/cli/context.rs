@@ -2,7 +2,7 @@
 
 use super::CliError;
 use crate::config::Config;
-use crate::db::{self, Cluster, DatabaseUrl, DbError, Pool};
+use crate::db::{self, Cluster, DatabaseUrl, KeyClaim, Pool};
 use crate::jobs::list_instances;
 use crate::secret::SecretKey;
 use std::os::unix::fs::DirBuilderExt;
@@ -15,6 +15,7 @@ pub struct Context {
     pub secret: SecretKey,
     /// Keep it as long as the pool is used.
     pub database: DatabaseHandle,
+    _key: KeyClaim,
 }
 
 /// The way to the database. While it is held, a private cluster stays up.
@@ -37,19 +38,17 @@ impl Context {
         db::migrate(&database.url).await?;
         let pool = db::connect(&database.url).await?;
         let mut conn = pool.get().await?;
-        match db::claim_key(&mut conn, secret.fingerprint()).await {
-            // The key file is lost, not another one: whatever was sealed with it is lost too, the rest is not.
-            Err(DbError::OtherKey) if key_is_new && !somebody_works(&mut conn).await? => {
-                db::replace_key(&mut conn, secret.fingerprint()).await?;
-                tracing::warn!(
-                    file = %config.secret_key_file.display(),
-                    "the key file was lost and made anew; enter the proxy server's password again under Options"
-                );
-            }
-            claimed => claimed?,
-        }
+        // A key file that is lost takes with it what was sealed with it; the rest stays.
+        let may_replace = key_is_new && !somebody_works(&mut conn).await?;
         drop(conn);
-        Ok(Self { config, pool, secret, database })
+        let key = db::claim_key(&database.url, secret.fingerprint(), may_replace).await?;
+        if key.replaced {
+            tracing::warn!(
+                file = %config.secret_key_file.display(),
+                "the key file was lost and made anew; enter the proxy server's password again under Options"
+            );
+        }
+        Ok(Self { config, pool, secret, database, _key: key })
     }
 }
 

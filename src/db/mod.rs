@@ -12,7 +12,7 @@ mod url;
 
 pub use cluster::{Cluster, ClusterError, FileLock, keep_cluster};
 pub use error::DbError;
-pub use key::{claim_key, replace_key};
+pub use key::{KeyClaim, claim_key};
 pub use migrate::migrate;
 pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, connect, open_client};
 pub use url::DatabaseUrl;

@@ -32,7 +32,8 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Registers this process under `name`, with what it does (`console,services,worker`), and keeps it registered in the background, also over a restart of the
+    /// Registers this process under `name`, with what it does (`console,services,worker`), and keeps it registered in
+    /// the background, also over a restart of the
     /// database.
     ///
     /// # Errors

@@ -8,11 +8,12 @@ use nix::sys::signal::Signal;
 use rand::Rng;
 use rand::SeedableRng;
 use weir::accounts::Role;
+use weir::db::DbError;
 use weir::sync::runs;
 
 use crate::support::documents::{self, PRODUCT};
 use crate::support::options::{change_options, daily, use_upstream};
-use crate::support::process::{Process, free_port, weir};
+use crate::support::process::{Process, free_port, output, weir};
 use crate::support::upstream::Upstream;
 use crate::support::{PASSWORD, TestApp, TestDatabase, Visitor, is_torture};
 
@@ -172,16 +173,42 @@ async fn a_session_progress_and_stop_work_through_any_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_replaced_only_when_nobody_works_with_it_from_the_first_moment_on() {
+    let db = TestDatabase::create().await;
+    let claim = async |key: u8, may_replace| weir::db::claim_key(db.url(), [key; 32], may_replace).await;
+    let first = claim(1, true).await.unwrap();
+    assert!(!first.replaced);
+    for may_replace in [false, true] {
+        assert!(matches!(claim(2, may_replace).await, Err(DbError::OtherKey)), "the first one is at work");
+    }
+    let beside = claim(1, false).await.unwrap();
+    drop(first);
+    assert!(matches!(claim(2, true).await, Err(DbError::OtherKey)), "another one is at work");
+    drop(beside);
+    assert!(matches!(claim(2, false).await, Err(DbError::OtherKey)), "the key file is not new");
+    let until = Instant::now() + Duration::from_secs(10);
+    let second = loop {
+        match claim(2, true).await {
+            Ok(second) => break second,
+            // The database may take a moment to see that a connection is gone.
+            Err(error) => assert!(Instant::now() < until, "{error}"),
+        }
+    };
+    assert!(second.replaced);
+    assert!(matches!(claim(1, true).await, Err(DbError::OtherKey)), "now that one is at work");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_another_key_is_refused_in_one_sentence() {
     let db = TestDatabase::create().await;
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut first = Process::start(&db, ours.path());
     first.ready().await;
-    let refused = weir(&db, theirs.path(), &["serve"])
+    let mut serve = weir(&db, theirs.path(), &["serve"]);
+    serve
         .env("WEIR_CONSOLE_PORT", free_port().to_string())
-        .env("WEIR_SERVICES_PORT", free_port().to_string())
-        .output()
-        .unwrap();
+        .env("WEIR_SERVICES_PORT", free_port().to_string());
+    let refused = output(serve).await;
     let text = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{text}");
     assert!(text.contains("another secret key"), "{text}");

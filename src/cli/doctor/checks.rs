@@ -17,7 +17,7 @@ use crate::upstream::probe::Outcome;
 /// For an own port to answer.
 const PORT_WAIT: Duration = Duration::from_secs(2);
 
-/// The data folder can be written, and its disk has room.
+/// The data folder can be written, and the disk of the files has room.
 pub(super) async fn disk(config: &Config) -> Check {
     let started = Instant::now();
     let outcome = match prepare_data_dir(&config.data_dir) {
@@ -25,23 +25,25 @@ pub(super) async fn disk(config: &Config) -> Check {
             let text = error.text().unwrap_or("The data folder cannot be written.").to_owned();
             Outcome::failed(text, "Give the account that Weir runs as the right to write there.")
         }
-        Ok(()) => match Store::new(config.content_dir()).space().await {
+        Ok(()) => match Store::new(&config.content_dir).space().await {
             Err(error) => Outcome::failed(
-                format!("The disk of {} cannot be asked: {error}.", config.data_dir.display()),
+                format!("The disk of {} cannot be asked: {error}.", config.content_dir.display()),
                 "Check that the disk is mounted.",
             ),
             Ok(space) if space.free < space.reserve => Outcome::failed(
                 format!(
                     "{} has {} free, and Weir keeps {} free.",
-                    config.data_dir.display(),
+                    config.content_dir.display(),
                     gigabytes(space.free),
                     gigabytes(space.reserve)
                 ),
                 "Make room on this disk. Until then no files are fetched.",
             ),
-            Ok(space) => {
-                Outcome::passed(format!("{} has {} free.", config.data_dir.display(), gigabytes(space.free)))
-            }
+            Ok(space) => Outcome::passed(format!(
+                "{} has {} free.",
+                config.content_dir.display(),
+                gigabytes(space.free)
+            )),
         },
     };
     Check::new("disk", "Disk", outcome, started.elapsed())
@@ -60,7 +62,7 @@ pub(super) async fn database(
     db::migrate(&handle.url).await?;
     let pool = db::connect(&handle.url).await?;
     if let Some(secret) = secret {
-        db::claim_key(&mut *pool.get().await?, secret.fingerprint()).await?;
+        db::claim_key(&handle.url, secret.fingerprint(), false).await?;
     }
     let failed = |error: tokio_postgres::Error| CliError::failed(format!("The database failed: {error}."));
     let client = db::open_client(&handle.url).await?;
