@@ -7,12 +7,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+use crate::support::{process, watch};
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_command_starts_the_cluster_for_itself_and_leaves_nothing_running() {
     let data = data_folder();
-    let output = command(data.path()).output().unwrap();
+    let output = output(command(data.path()));
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(output.stdout, b"");
     wait_until("the cluster stops", || !is_running(data.path()));
@@ -22,9 +24,10 @@ fn a_command_starts_the_cluster_for_itself_and_leaves_nothing_running() {
 fn commands_share_the_cluster_of_a_server_and_do_not_take_it_away() {
     let data = data_folder();
     let mut server = Server::start(data.path());
-    let commands: Vec<Child> = (0..3).map(|_| command(data.path()).spawn().unwrap()).collect();
-    for child in commands {
-        let output = child.wait_with_output().unwrap();
+    let commands: Vec<_> =
+        (0..3).map(|_| command(data.path())).map(|one| std::thread::spawn(|| output(one))).collect();
+    for command in commands {
+        let output = command.join().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }
     std::thread::sleep(Duration::from_secs(1));
@@ -58,7 +61,7 @@ fn a_killed_database_is_recovered_under_a_running_server() {
 fn a_second_server_on_the_same_folder_is_refused() {
     let data = data_folder();
     let mut first = Server::start(data.path());
-    let output = program(data.path(), "serve").output().unwrap();
+    let output = output(program(data.path(), "serve"));
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("already"), "{}", said(&output));
     assert!(first.is_healthy());
@@ -67,7 +70,7 @@ fn a_second_server_on_the_same_folder_is_refused() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_one_sentence() {
-    let output = command(Path::new("/proc/nowhere")).output().unwrap();
+    let output = output(command(Path::new("/proc/nowhere")));
     assert_eq!(output.status.code(), Some(2));
     let said = said(&output);
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
@@ -77,11 +80,11 @@ fn a_folder_that_cannot_be_written_is_one_sentence() {
 #[test]
 fn a_cluster_of_a_version_that_is_not_installed_is_one_sentence() {
     let data = data_folder();
-    assert!(command(data.path()).output().unwrap().status.success());
+    assert!(output(command(data.path())).status.success());
     wait_until("the cluster stops", || !is_running(data.path()));
     let version = data.path().join("postgres/cluster/PG_VERSION");
     std::fs::write(&version, "11\n").unwrap();
-    let output = command(data.path()).output().unwrap();
+    let output = output(command(data.path()));
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("was made by PostgreSQL 11"), "{}", said(&output));
 }
@@ -131,6 +134,7 @@ impl Server {
     fn stop(&mut self) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        wait_until("the server ends", || self.child.try_wait().unwrap().is_some());
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -144,6 +148,7 @@ impl Drop for Server {
 
 /// Enterable for the account that the database runs as when the tests run as root.
 fn data_folder() -> TempDir {
+    watch();
     tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap()
 }
 
@@ -152,6 +157,11 @@ fn command(data: &Path) -> Command {
     let mut command = program(data, "catalog");
     command.arg("ids");
     command
+}
+
+fn output(command: Command) -> Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(process::output(command))
 }
 
 fn program(data: &Path, name: &str) -> Command {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::options::{change_options, use_upstream};
-use crate::support::process::{free_port, weir};
+use crate::support::process::{free_port, output, weir};
 use crate::support::{TestApp, TestDatabase};
 
 /// Exit code, and what was printed.
@@ -11,7 +11,7 @@ async fn doctor(db: &TestDatabase, data: &std::path::Path, args: &[&str]) -> (i3
     let (console, services) = (free_port().to_string(), free_port().to_string());
     let mut command = weir(db, data, args);
     command.env("WEIR_CONSOLE_PORT", console).env("WEIR_SERVICES_PORT", services);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let output = output(command).await;
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 

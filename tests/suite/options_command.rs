@@ -1,24 +1,16 @@
 //! `weir options`: the page's settings by the command line, under the same rules.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
 use crate::support::TestDatabase;
-use crate::support::process::weir;
+use crate::support::process::{output_of, weir};
 use weir::settings;
 
 async fn run(db: &TestDatabase, data: &Path, args: &[&str], input: &str) -> Output {
-    let mut command = weir(db, data, args);
-    let input = input.to_owned();
-    let run = move || {
-        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
-    };
-    tokio::task::spawn_blocking(run).await.unwrap()
+    output_of(weir(db, data, args), input).await
 }
 
 fn text(bytes: &[u8]) -> String {

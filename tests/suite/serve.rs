@@ -7,7 +7,7 @@ use weir::protocol::soap::Method;
 
 use crate::support::documents::{self, PRODUCT};
 use crate::support::options::{change_options, use_upstream};
-use crate::support::process::{Process, free_port, weir};
+use crate::support::process::{Process, free_port, output, weir};
 use crate::support::upstream::Upstream;
 use crate::support::{TestDatabase, Visitor};
 
@@ -33,7 +33,7 @@ async fn a_second_server_on_the_same_data_folder_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let mut first = Process::start(&db, data.path());
     first.ready().await;
-    let second = weir(&db, data.path(), &["serve"]).output().unwrap();
+    let second = output(weir(&db, data.path(), &["serve"])).await;
     assert_eq!(second.status.code(), Some(2));
     let text = String::from_utf8_lossy(&second.stderr);
     assert!(text.contains("uses the data folder"), "{text}");
@@ -51,11 +51,9 @@ async fn a_taken_port_and_a_console_open_to_the_network_are_refused_in_one_sente
         ("WEIR_CONSOLE_ADDRESS", "0.0.0.0", "WEIR_CONSOLE_INSECURE"),
     ];
     for (name, value, expected) in cases {
-        let refused = weir(&db, data.path(), &["serve"])
-            .env("WEIR_SERVICES_PORT", free_port().to_string())
-            .env(name, value)
-            .output()
-            .unwrap();
+        let mut serve = weir(&db, data.path(), &["serve"]);
+        serve.env("WEIR_SERVICES_PORT", free_port().to_string()).env(name, value);
+        let refused = output(serve).await;
         let text = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(2), "{text}");
         assert!(text.contains(expected), "{text}");

@@ -225,11 +225,7 @@ async fn r021_a_server_without_its_database_ends_with_a_named_reason() {
     let nobody = format!("host=127.0.0.1 port={} user=weir dbname=weir", process::free_port());
     let mut command = process::weir(&db, data.path(), &["serve"]);
     command.env("DATABASE_URL", nobody);
-    let output = tokio::time::timeout(
-        Duration::from_secs(60),
-        tokio::task::spawn_blocking(move || command.output().unwrap()),
-    );
-    let output = output.await.unwrap().unwrap();
+    let output = process::output(command).await;
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("Could not reach the database"), "{text}");

@@ -1,19 +1,17 @@
 //! The proxy password at rest, and the key file it is sealed with.
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use crate::support::TestDatabase;
-use crate::support::process::{Process, weir};
+use crate::support::process::{Process, output_of, weir};
 use crate::support::squid::ACCOUNT;
 
-fn run(db: &TestDatabase, data: &Path, key: &Path, args: &[&str], typed: &str) -> Output {
+async fn run(db: &TestDatabase, data: &Path, key: &Path, args: &[&str], typed: &str) -> Output {
     let mut command = weir(db, data, args);
-    let mut child = command.env("WEIR_SECRET_KEY_FILE", key).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    command.env("WEIR_SECRET_KEY_FILE", key);
+    output_of(command, typed).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +19,7 @@ async fn a_lost_key_takes_the_password_with_it_and_nothing_else() {
     let db = TestDatabase::create().await;
     let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let key = elsewhere.path().join("weir.key");
-    let set = |typed: &str| {
+    let set = async |typed: &str| {
         let words = [
             "options",
             "set",
@@ -34,9 +32,9 @@ async fn a_lost_key_takes_the_password_with_it_and_nothing_else() {
             "proxy.user=svc",
             "proxy.password=-",
         ];
-        run(&db, data.path(), &key, &words, typed)
+        run(&db, data.path(), &key, &words, typed).await
     };
-    let saved = set(ACCOUNT.password);
+    let saved = set(ACCOUNT.password).await;
     assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!data.path().join("secret.key").exists(), "the key is where it was put");
@@ -50,21 +48,21 @@ async fn a_lost_key_takes_the_password_with_it_and_nothing_else() {
     let mut server = Process::start_with(&db, data.path(), &[("WEIR_SECRET_KEY_FILE", key_text)]);
     server.ready().await;
     assert_eq!(server.visitor().get("/healthz").await.status(), 200);
-    let synchronize = || run(&db, data.path(), &key, &["sync", "--wait", "--json"], "");
-    let failed = synchronize();
+    let synchronize = async || run(&db, data.path(), &key, &["sync", "--wait", "--json"], "").await;
+    let failed = synchronize().await;
     let text =
         String::from_utf8_lossy(&failed.stdout).into_owned() + &String::from_utf8_lossy(&failed.stderr);
     assert!(!failed.status.success() && text.contains("was sealed with another key"), "{text}");
 
     // A second server that brings a key of its own is still refused while the first one works.
     let other = elsewhere.path().join("other.key");
-    let refused = run(&db, elsewhere.path(), &other, &["options", "show"], "");
+    let refused = run(&db, elsewhere.path(), &other, &["options", "show"], "").await;
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && text.contains("another secret key"), "{text}");
 
-    let again = set("a new one");
+    let again = set("a new one").await;
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
-    let failed = synchronize();
+    let failed = synchronize().await;
     let text =
         String::from_utf8_lossy(&failed.stdout).into_owned() + &String::from_utf8_lossy(&failed.stderr);
     assert!(text.contains("The proxy server 127.0.0.1:9 cannot be reached"), "{text}");

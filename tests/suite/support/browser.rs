@@ -8,6 +8,7 @@ pub use axe::Look;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
@@ -17,6 +18,9 @@ use serde_json::{Value, json};
 
 /// Longest wait for something to appear.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Longest run of one command of the driver: a page that loads, a picture that is taken.
+const COMMAND_WAIT: Duration = Duration::from_secs(60);
 
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +274,7 @@ impl Browser {
 
     async fn post(&self, path: &str, body: Value) -> Value {
         let url = format!("{}/session/{}/{path}", self.driver.url(), self.session);
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(COMMAND_WAIT).build().unwrap();
         let answer = http.post(url).header("Content-Type", "application/json").body(body.to_string());
         let answer: Value =
             serde_json::from_str(&answer.send().await.unwrap().text().await.unwrap()).unwrap();
@@ -292,7 +296,12 @@ fn capabilities(profile: &Path, scripts: Scripts) -> serde_json::Map<String, Val
     if scripts == Scripts::Off {
         options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
     }
-    let all = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+    let longest = COMMAND_WAIT.as_millis() as u64;
+    let all = json!({
+        "goog:chromeOptions": options,
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "timeouts": { "pageLoad": longest, "script": longest },
+    });
     all.as_object().unwrap().clone()
 }
 
@@ -325,18 +334,18 @@ impl Driver {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
-        });
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop)); // keep the pipe empty
-        match port {
-            Some(port) => Some(Self { child, port }),
-            None => {
-                let _ = child.wait();
-                None
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    let _ = sender.send(port.trim_end_matches('.').parse().ok());
+                }
             }
-        }
+        });
+        let mut driver = Self { child, port: 0 }; // ends with this value when it stays silent
+        driver.port = told.recv_timeout(PATIENCE).ok()??;
+        Some(driver)
     }
 
     fn url(&self) -> String {
@@ -349,6 +358,11 @@ impl Drop for Driver {
         // SIGTERM lets chromedriver end its browsers, which SIGKILL would leave behind.
         let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill(); // changes nothing for one that has ended
         let _ = self.child.wait();
     }
 }

@@ -15,6 +15,7 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     pub async fn create() -> Self {
+        super::watchdog::watch();
         let name = next_name();
         let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
         let template = server::TEMPLATE;
@@ -35,6 +36,7 @@ impl TestDatabase {
 
     /// A database without any schema, for tests of the migrations themselves.
     pub async fn create_empty() -> Self {
+        super::watchdog::watch();
         let name = next_name();
         let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();

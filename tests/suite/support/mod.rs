@@ -18,6 +18,7 @@ pub mod squid;
 pub mod tls;
 pub mod upstream;
 mod visitor;
+mod watchdog;
 
 #[allow(unused_imports)]
 pub use app::{PASSWORD, TestApp};
@@ -28,6 +29,8 @@ pub use database::TestDatabase;
 pub use page::Page;
 #[allow(unused_imports)]
 pub use visitor::Visitor;
+#[allow(unused_imports)]
+pub use watchdog::watch;
 
 /// Are the long tests to run in their full length (`make torture`)?
 pub fn is_torture() -> bool {

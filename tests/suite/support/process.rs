@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{TestDatabase, Visitor};
 
@@ -31,9 +32,31 @@ pub fn alone(data: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// Longest run of a command that a test waits for.
+const COMMAND_WAIT: Duration = Duration::from_secs(180);
+
+/// Runs a command to its end, with nothing typed.
+pub async fn output(command: Command) -> Output {
+    output_of(command, "").await
+}
+
+/// Runs a command to its end, with this on its standard input.
+pub async fn output_of(command: Command, typed: &str) -> Output {
+    let mut command = tokio::process::Command::from(command);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let whole = async {
+        let mut child = command.spawn().unwrap();
+        // A command that wants nothing may be gone before it is told all.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes()).await;
+        child.wait_with_output().await.unwrap()
+    };
+    let ended = tokio::time::timeout(COMMAND_WAIT, whole).await;
+    ended.unwrap_or_else(|_| panic!("{command:?} does not end"))
+}
+
 /// Runs a command to its end, which must be a good one.
-pub async fn succeed(mut command: Command) -> Output {
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+pub async fn succeed(command: Command) -> Output {
+    let output = output(command).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }

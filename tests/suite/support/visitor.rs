@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder};
 
 use super::Page;
+
+/// Longest wait for a whole answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// Sends requests as a browser on the same site would.
 pub struct Visitor {
@@ -20,6 +24,7 @@ impl Visitor {
     pub fn new(origin: &str) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()
+            .timeout(ANSWER_WAIT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
