@@ -36,8 +36,8 @@ pub struct AppConfig {
     pub services: SocketAddr,
     /// A database whose migrations have run.
     pub database: DatabaseUrl,
-    /// The folder for everything that is not in the database.
-    pub data_dir: PathBuf,
+    /// The folder of update files; the same for all servers on one database.
+    pub content_dir: PathBuf,
     /// Hosts that files may come from, beside the source and Microsoft's.
     pub content_hosts: Vec<String>,
     /// Seals what is secret in the database.
@@ -61,13 +61,6 @@ pub enum AppError {
     Accounts(#[from] AccountError),
     #[error(transparent)]
     Listen(#[from] ListenError),
-}
-
-impl AppConfig {
-    /// Where files for downstream servers are kept.
-    pub fn content_dir(&self) -> PathBuf {
-        self.data_dir.join("content")
-    }
 }
 
 impl AppError {
@@ -107,7 +100,7 @@ impl App {
         let console = match console {
             Some(listener) => {
                 let setup = console::prepare_setup(&pool).await?;
-                let store = Store::new(config.content_dir());
+                let store = Store::new(&config.content_dir);
                 Some((listener, console::site(&pool, setup, store, options).await?))
             }
             None => None,
@@ -116,7 +109,7 @@ impl App {
             Some(listener) => Some((listener, services::site(&config, &pool).await?)),
             None => None,
         };
-        let content = ContentPlace { folder: config.content_dir(), hosts: config.content_hosts };
+        let content = ContentPlace { folder: config.content_dir, hosts: config.content_hosts };
         let background = Background::start(BackgroundParts {
             pool: pool.clone(),
             database: config.database,

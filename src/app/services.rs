@@ -26,7 +26,7 @@ pub async fn site(config: &AppConfig, pool: &Pool) -> Result<Site, AppError> {
         pool: pool.clone(),
         secret: config.secret.as_ref().clone(),
         server_id,
-        content_dir: config.content_dir(),
+        content_dir: config.content_dir.clone(),
         limits: downstream::Limits { body_bytes: REQUEST_BYTES as u64 },
     };
     let rocket = rocket::custom(quiet_config(REQUEST_BYTES))

@@ -21,8 +21,8 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command, config: Config) -> Result<(), CliError> {
     let Command::Fill { updates, seed } = command;
     let context = Context::open(config).await?;
-    let content_dir = context.config.content_dir();
-    let target = Target { pool: &context.pool, url: &context.database.url, content_dir: &content_dir };
+    let content_dir = &context.config.content_dir;
+    let target = Target { pool: &context.pool, url: &context.database.url, content_dir };
     let outcome = sample::fill(target, Catalogue::generate(updates as usize, seed)).await;
     drop(context.pool);
     context.database.close().await;

@@ -60,7 +60,7 @@ fn app_config(context: &Context) -> AppConfig {
         console: config.listeners.console,
         services: config.listeners.services,
         database: context.database.url.clone(),
-        data_dir: config.data_dir.clone(),
+        content_dir: config.content_dir.clone(),
         content_hosts: config.content_hosts.clone(),
         secret: Arc::new(context.secret.clone()),
         microsoft_update: config.microsoft_update.clone(),

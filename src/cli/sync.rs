@@ -95,7 +95,7 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
                 microsoft_update: context.config.microsoft_update.clone(),
                 roles: Roles::WORKER,
                 content: ContentPlace {
-                    folder: context.config.data_dir.join("content"),
+                    folder: context.config.content_dir.clone(),
                     hosts: context.config.content_hosts.clone(),
                 },
                 with_schedule: false,

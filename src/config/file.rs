@@ -8,6 +8,7 @@ use std::path::Path;
 /// Every key, with the environment variable that wins over it.
 pub(super) const KEYS: &[(&str, &str)] = &[
     ("data_dir", "WEIR_DATA_DIR"),
+    ("content_dir", "WEIR_CONTENT_DIR"),
     ("console_address", "WEIR_CONSOLE_ADDRESS"),
     ("console_port", "WEIR_CONSOLE_PORT"),
     ("console_insecure", "WEIR_CONSOLE_INSECURE"),

@@ -24,6 +24,9 @@ use url::Url;
 pub struct Config {
     /// `WEIR_DATA_DIR`: where everything is kept; absolute. Default `./data`.
     pub data_dir: PathBuf,
+    /// `WEIR_CONTENT_DIR`: where downloaded files are kept; absolute. Several servers on one database share one.
+    /// Default: `content` in the data folder.
+    pub content_dir: PathBuf,
     /// `DATABASE_URL`: the database; without it a private cluster in the data folder.
     pub database: Option<DatabaseAddress>,
     /// `WEIR_SECRET_KEY_FILE`: default `secret.key` in the data folder.
@@ -104,6 +107,7 @@ impl Config {
         let config = Self {
             database: reader.text("database_url").map(DatabaseAddress::new),
             secret_key_file: reader.path("secret_key_file").unwrap_or_else(|| data_dir.join("secret.key")),
+            content_dir: reader.path("content_dir").unwrap_or_else(|| data_dir.join("content")),
             listeners: listeners(&mut reader),
             roles: reader.roles("roles"),
             microsoft_update: MicrosoftUpdate {
@@ -115,11 +119,6 @@ impl Config {
             data_dir,
         };
         reader.finish(config)
-    }
-
-    /// Where downloaded files are kept.
-    pub fn content_dir(&self) -> PathBuf {
-        self.data_dir.join("content")
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use weir::accounts::audit;
 use weir::approvals::change::{self, Change, GroupChoice};
 use weir::approvals::{ALL_COMPUTERS, Action};
+use weir::config::Roles;
 use weir::sync::runs;
 
 use crate::support::TestApp;
@@ -199,4 +200,33 @@ async fn p42_s152_in_a_chain_the_middle_server_fetches_what_the_one_below_asks_f
     .await;
     assert_eq!(count(&below, "failed").await, 0);
     assert_eq!(stored(&content(&below)), stored(&content(&middle)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_on_one_database_serve_what_one_of_them_fetched_into_their_shared_folder() {
+    let above = TestApp::with_sample(120, 3).await;
+    let shared = tempfile::tempdir().unwrap();
+    let folder = || shared.path().join("files");
+    let worker = TestApp::start_with(|config| config.content_dir = folder()).await;
+    let server = worker
+        .start_beside_with(|config| {
+            config.content_dir = folder();
+            config.roles = Roles { worker: false, ..Roles::ALL };
+        })
+        .await;
+    worker.follow(&above, |options| options.files.deferred = false).await;
+    worker.synchronize().await;
+    until("all files are here", async || count(&worker, "wanted").await == 0).await;
+    assert!(
+        !content(&worker).exists() && !content(&server).exists(),
+        "nothing lies beside the shared folder"
+    );
+
+    let below = TestApp::start().await;
+    below.follow(&server, |options| options.files.deferred = false).await;
+    below.synchronize().await;
+    until("all files are there too", async || count(&below, "wanted").await == 0).await;
+    assert_eq!(count(&below, "failed").await, 0);
+    let (fetched, passed_on) = (stored(&folder()), stored(&content(&below)));
+    assert!(!passed_on.is_empty() && passed_on.is_subset(&fetched));
 }

@@ -40,7 +40,12 @@ impl TestApp {
 
     /// One more server on the same database, with the same key.
     pub async fn start_beside(&self) -> Self {
-        Self::start_on(Arc::clone(&self.db), Arc::clone(&self.secret), |_| {}).await
+        self.start_beside_with(|_| {}).await
+    }
+
+    /// The same with changes to the configuration.
+    pub async fn start_beside_with(&self, change: impl FnOnce(&mut AppConfig)) -> Self {
+        Self::start_on(Arc::clone(&self.db), Arc::clone(&self.secret), change).await
     }
 
     async fn start_on(
@@ -55,7 +60,7 @@ impl TestApp {
             console: anywhere,
             services: anywhere,
             database: db.url().clone(),
-            data_dir: data.path().to_owned(),
+            content_dir: data.path().join("content"),
             secret: Arc::clone(&secret),
             content_hosts: Vec::new(),
             microsoft_update: MicrosoftUpdate { url: "http://127.0.0.1:9/".parse().unwrap(), ca_file: None },
