@@ -23,7 +23,7 @@ fn by_test() -> audit::Entry<'static> {
 }
 
 /// Updates that can be approved, with whether they are critical or security updates.
-async fn updates(app: &TestApp) -> Vec<(Uuid, bool)> {
+pub(crate) async fn updates(app: &TestApp) -> Vec<(Uuid, bool)> {
     let sql = "SELECT u.update_id, EXISTS (
             SELECT FROM update_categories m JOIN updates c ON c.update_row = m.category_row
             WHERE m.update_row = u.update_row AND c.update_id = ANY($1))
@@ -53,7 +53,7 @@ async fn decisions(app: &TestApp) -> BTreeSet<String> {
     found
 }
 
-async fn approve(app: &TestApp, updates: &[Uuid], group: Uuid, action: Option<Action>) {
+pub(crate) async fn approve(app: &TestApp, updates: &[Uuid], group: Uuid, action: Option<Action>) {
     let change = Change {
         updates: updates.to_vec(),
         groups: vec![GroupChoice { group_id: group, action }],

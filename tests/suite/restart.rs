@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use weir::accounts::Role;
+use weir::approvals::{ALL_COMPUTERS, Action};
 
-use weir::sync::runs::{self, Phase, RunState};
+use weir::sync::runs::{self, Phase, RunState, Trigger};
 
+use crate::approvals;
 use crate::instances::Fleet;
 use crate::support::bench::Bench;
 use crate::support::documents::{self, PRODUCT};
-use crate::support::options::change_options;
+use crate::support::options::{change_options, use_upstream};
 use crate::support::process::Process;
-use crate::support::{PASSWORD, TestDatabase};
+use crate::support::{PASSWORD, TestApp, TestDatabase};
 
 /// What publishing takes; held here, a run waits in its last phase.
 const PUBLISH_LOCK: i64 = 0x7765_6972_0000_0002;
@@ -51,7 +53,7 @@ async fn sigterm_in_each_phase_ends_in_time_and_the_run_goes_on_by_itself() {
         if wanted == Phase::Publish {
             bench.upstream.delay(Duration::ZERO);
             // The categories have their own commit point, which an earlier round may not have reached.
-            reach_last_commit(&bench, data.path()).await;
+            work_until_done(&bench.db, data.path()).await;
             holder.execute("SELECT pg_advisory_lock($1)", &[&PUBLISH_LOCK]).await.unwrap();
             bench.upstream.publish(documents::updates(PRODUCT, 5_000, 5));
             bench.request().await;
@@ -79,17 +81,17 @@ async fn sigterm_in_each_phase_ends_in_time_and_the_run_goes_on_by_itself() {
     }
     assert_eq!(ended.len(), 4, "each time another run that goes on");
     holder.execute("SELECT pg_advisory_unlock($1)", &[&PUBLISH_LOCK]).await.unwrap();
-    reach_last_commit(&bench, data.path()).await;
+    work_until_done(&bench.db, data.path()).await;
     assert_eq!(bench.stored().await, bench.upstream.keys());
 }
 
 /// Lets a server work until the newest run has succeeded.
-async fn reach_last_commit(bench: &Bench, data: &std::path::Path) {
-    let mut server = Process::start(&bench.db, data);
+async fn work_until_done(db: &TestDatabase, data: &std::path::Path) {
+    let mut server = Process::start(db, data);
     server.ready().await;
     let until = Instant::now() + Duration::from_secs(60);
     loop {
-        let newest = runs::list(&mut *bench.db.conn().await, None, 1).await.unwrap().pop().unwrap();
+        let newest = runs::list(&mut *db.conn().await, None, 1).await.unwrap().pop().unwrap();
         if newest.state() == RunState::Succeeded {
             break;
         }
@@ -104,9 +106,9 @@ async fn reach_last_commit(bench: &Bench, data: &std::path::Path) {
 async fn servers_replaced_one_after_the_other_lose_nothing() {
     let bench = Bench::idle().await;
     bench.upstream.limits(10, 10);
-    bench.upstream.delay(Duration::from_millis(200));
+    bench.upstream.delay(Duration::from_millis(500));
     bench.upstream.publish(documents::categories());
-    bench.upstream.publish(documents::updates(PRODUCT, 0, 300));
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 800));
     weir::accounts::create(&mut *bench.db.conn().await, "ann", Role::Operator, PASSWORD).await.unwrap();
     let mut fleet = Fleet::start(&bench.db).await;
     let mut ann = fleet.servers[0].visitor();
@@ -130,4 +132,38 @@ async fn servers_replaced_one_after_the_other_lose_nothing() {
     assert_eq!(all[0].state(), RunState::Succeeded, "{:?}", all[0].error());
     assert_eq!(all.iter().filter(|run| run.continues.is_none()).count(), 1, "one run, which went on");
     assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_while_a_replica_asks_for_approvals_ends_in_time_and_the_run_goes_on_by_itself() {
+    let (above, db) = (TestApp::with_sample(120, 2).await, TestDatabase::create().await);
+    change_options(&db, |options| {
+        use_upstream(options, above.services_port());
+        options.selections.clear();
+        options.replica = true;
+    })
+    .await;
+    runs::request(&mut *db.conn().await, Trigger::Manual, "test").await.unwrap();
+    let known: Vec<_> = approvals::updates(&above).await.into_iter().map(|(id, _)| id).take(3).collect();
+    approvals::approve(&above, &known, ALL_COMPUTERS, Some(Action::Detect)).await;
+    let holder = above.db.client().await;
+    holder.batch_execute("BEGIN; LOCK TABLE approvals IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Process::start(&db, data.path());
+    server.ready().await;
+    reach(&db, Phase::Approvals).await;
+    let asked_at = Instant::now();
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.end().await, Some(0));
+    assert!(asked_at.elapsed() < Duration::from_secs(30));
+    let newest = runs::list(&mut *db.conn().await, None, 1).await.unwrap().pop().unwrap();
+    assert_eq!(newest.state(), RunState::Interrupted, "{:?}", newest.error());
+
+    holder.batch_execute("COMMIT").await.unwrap();
+    work_until_done(&db, data.path()).await;
+    let approved = "SELECT count(*) FROM approvals";
+    let here: i64 = db.client().await.query_one(approved, &[]).await.unwrap().get(0);
+    let there: i64 = holder.query_one(approved, &[]).await.unwrap().get(0);
+    assert!(there > 0);
+    assert_eq!(here, there);
 }
