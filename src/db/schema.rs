@@ -430,6 +430,7 @@ diesel::table! {
         rate -> Nullable<Float8>,
         calls -> Int8,
         received -> Int8,
+        categories_only -> Bool,
     }
 }
 

@@ -25,6 +25,16 @@ pub(super) struct Commit<'a> {
     pub arrived: &'a [RevisionKey],
 }
 
+impl Commit<'_> {
+    /// The run is still this worker's, and stays so until the transaction ends.
+    async fn hold(&self, conn: &mut AsyncPgConnection) -> Result<(), SyncError> {
+        self.lease.hold(conn).await.map_err(|error| match error {
+            crate::jobs::QueueError::LeaseLost { .. } => SyncError::LeaseLost,
+            other => other.into(),
+        })
+    }
+}
+
 /// How a run ends well.
 pub(super) struct Ending<'a> {
     pub state: RunState,
@@ -50,6 +60,28 @@ pub(super) async fn categories(
             return result;
         }
     }
+}
+
+/// Ends a run that was to bring categories only. `false`: somebody asked for everything meanwhile, so it goes on.
+pub(super) async fn end_with_categories(
+    conn: &mut AsyncPgConnection,
+    commit: &Commit<'_>,
+    waiting: Option<&CategoryPart>,
+    ending: &Ending<'_>,
+) -> Result<bool, SyncError> {
+    conn.transaction(async |conn| {
+        commit.hold(conn).await?;
+        if !runs::is_categories_only(conn, commit.run_id).await? {
+            return Ok(false);
+        }
+        if waiting.is_some() {
+            sources::save_anchors(conn, commit.source_id, waiting, None).await?;
+        }
+        let counted = PublishCounts::default(); // with the categories
+        runs::finish(conn, commit.run_id, ending.state, ending.figures, &counted, None).await?;
+        Ok(true)
+    })
+    .await
 }
 
 /// Makes the updates visible and ends the run. `waiting` are the categories' anchors when nothing came for them.
@@ -89,10 +121,7 @@ async fn base(
     commit: &Commit<'_>,
     scope: Scope,
 ) -> Result<PublishCounts, SyncError> {
-    commit.lease.hold(conn).await.map_err(|error| match error {
-        crate::jobs::QueueError::LeaseLost { .. } => SyncError::LeaseLost,
-        other => other.into(),
-    })?;
+    commit.hold(conn).await?;
     let counts = match commit.publication {
         Some(publication) => {
             let counts = publish::publish(conn, publication, scope).await?;

@@ -76,14 +76,14 @@ async fn begin(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Resu
 }
 
 async fn go_on(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Result<Option<i64>, SyncError> {
-    let row: Option<(String, String, String)> = sync_runs::table
+    let row: Option<(String, String, String, bool)> = sync_runs::table
         .find(run_id)
-        .select((sync_runs::state, sync_runs::trigger, sync_runs::started_by))
+        .select((sync_runs::state, sync_runs::trigger, sync_runs::started_by, sync_runs::categories_only))
         .for_update()
         .first(conn)
         .await
         .optional()?;
-    let Some((word, trigger, started_by)) = row else { return Ok(None) };
+    let Some((word, trigger, started_by, categories_only)) = row else { return Ok(None) };
     let end = match RunState::from_word(&word) {
         Some(RunState::Running) => RunState::Interrupted,
         Some(RunState::Stopping) => RunState::Canceled,
@@ -101,6 +101,7 @@ async fn go_on(conn: &mut AsyncPgConnection, run_id: i64, lease: &Lease) -> Resu
             sync_runs::state.eq(RunState::Running.as_str()),
             sync_runs::trigger.eq(trigger),
             sync_runs::started_by.eq(started_by),
+            sync_runs::categories_only.eq(categories_only),
             sync_runs::started_at.eq(chrono::Utc::now()),
             sync_runs::continues.eq(run_id),
             sync_runs::settings.eq(runs::present_settings()),

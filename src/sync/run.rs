@@ -13,7 +13,7 @@ use super::import::import;
 use super::listing::{self, Listing};
 use super::plan::{self, EmptySelection};
 use super::progress::{Figures, Progress};
-use super::runs::{Phase, RunState};
+use super::runs::{self, Phase, RunState};
 use super::sources::{self, ApprovalPart, CategoryPart, SourceRow, UpdatePart};
 use super::{SyncError, facts, selection};
 use crate::catalog::import::{missing, outdated};
@@ -43,7 +43,8 @@ pub(super) async fn execute(
     progress.phase(Phase::Connect, None);
     let mut conn = context.pool.get().await?;
     let options = settings::load(&mut conn).await?;
-    if !options.replica {
+    let categories_only = runs::is_categories_only(&mut conn, run_id).await?;
+    if !options.replica && !categories_only {
         refuse_empty_choice(&options)?;
     }
     let (identity, target) = context.target(&options)?;
@@ -60,7 +61,8 @@ pub(super) async fn execute(
         probe(&record);
         noted.called(record);
     });
-    let mut run = Run { context, run_id, lease, progress, options, source, client: Arc::new(client) };
+    let client = Arc::new(client);
+    let mut run = Run { context, run_id, lease, progress, options, source, client, categories_only };
     match run.phases().await {
         Err(SyncError::Upstream(error)) if error.fault_code() == Some("ServerChanged") => {
             run.start_over().await?;
@@ -89,6 +91,8 @@ struct Run<'a> {
     options: SyncOptions,
     source: SourceRow,
     client: Arc<UpstreamClient>,
+    /// It was to bring no updates when it began. Somebody may ask for everything meanwhile.
+    categories_only: bool,
 }
 
 /// What a phase stored.
@@ -108,13 +112,16 @@ impl Run<'_> {
         let facts = facts::merge(&self.source.facts, &config);
         let batch_size = plan::batch_size(config.updates_max);
 
-        let mut owed_before = self.owed_before().await?;
+        let mut owed_before = if self.categories_only { Vec::new() } else { self.owed_before().await? };
         self.progress.phase(Phase::Categories, None);
         let listing = listing::categories(&self.client, self.source.category_anchor(), self.progress).await?;
         let asked = owed_before.iter().copied().chain(listing.revisions).collect();
         let fetched = self.fetch(asked, batch_size).await?;
         let part = CategoryPart { anchor: listing.anchor, config_anchor: config.new_config_anchor, facts };
         let waiting = self.commit_categories(fetched, part, &mut owed_before).await?;
+        if self.ends_with_categories(waiting.as_ref(), owed_before.len()).await? {
+            return Ok(());
+        }
         let facts = &waiting.as_ref().map_or(&self.source.facts, |part| &part.facts).clone();
 
         let mut conn = self.context.pool.get().await?;
@@ -241,6 +248,29 @@ impl Run<'_> {
         self.count_failed(fetched.owed.len());
         self.source.facts = part.facts;
         Ok(None)
+    }
+
+    /// Ends a run that brings no updates. Otherwise `false`, and nothing has happened.
+    async fn ends_with_categories(
+        &self,
+        waiting: Option<&CategoryPart>,
+        owed: usize,
+    ) -> Result<bool, SyncError> {
+        if !self.categories_only {
+            return Ok(false);
+        }
+        let mut conn = self.context.pool.get().await?;
+        let state = if owed == 0 { RunState::Succeeded } else { RunState::SucceededWithProblems };
+        let figures = Figures { phase: None, ..self.progress.figures() };
+        let (nothing, ending) = (Fetched::default(), Ending { state, figures: &figures });
+        let commit = self.commit(&nothing, &[]);
+        let ended = commit::end_with_categories(&mut conn, &commit, waiting, &ending).await?;
+        if ended {
+            self.progress
+                .log("info", "Products and classifications are up to date. No updates were asked for.");
+            self.progress.flush_lines(&mut conn).await?;
+        }
+        Ok(ended)
     }
 
     async fn commit_updates(

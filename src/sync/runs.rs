@@ -92,6 +92,8 @@ pub struct Run {
     pub calls: i64,
     /// Bytes of its answers, unpacked.
     pub received: i64,
+    /// It brings products and classifications, and no updates.
+    pub categories_only: bool,
 }
 
 impl Run {
@@ -156,7 +158,8 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// Asks for a run. When one is active the answer is that one.
+/// Asks for a run. When one is active the answer is that one; if it was to bring categories only, it now brings
+/// everything.
 ///
 /// # Errors
 /// [`SyncError::Query`] when the database fails.
@@ -165,9 +168,33 @@ pub async fn request(
     trigger: Trigger,
     started_by: &str,
 ) -> Result<Requested, SyncError> {
+    ask(conn, trigger, started_by, false).await
+}
+
+/// Asks for a run that brings products and classifications and no updates. When any run is active the answer is that
+/// one.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn request_categories(
+    conn: &mut AsyncPgConnection,
+    started_by: &str,
+) -> Result<Requested, SyncError> {
+    ask(conn, Trigger::Manual, started_by, true).await
+}
+
+async fn ask(
+    conn: &mut AsyncPgConnection,
+    trigger: Trigger,
+    started_by: &str,
+    categories_only: bool,
+) -> Result<Requested, SyncError> {
     // A run may end between the two looks; then the next attempt starts one.
     for _ in 0..10 {
-        let requested = conn.transaction(async |conn| request_once(conn, trigger, started_by).await).await?;
+        let once = async |conn: &mut AsyncPgConnection| {
+            request_once(conn, trigger, started_by, categories_only).await
+        };
+        let requested = conn.transaction(once).await?;
         if let Some(requested) = requested {
             return Ok(requested);
         }
@@ -179,6 +206,7 @@ async fn request_once(
     conn: &mut AsyncPgConnection,
     trigger: Trigger,
     started_by: &str,
+    categories_only: bool,
 ) -> Result<Option<Requested>, SyncError> {
     let columns = (sync_runs::id, sync_runs::started_by, sync_runs::requested_at);
     let started: Option<(i64, String, DateTime<Utc>)> = diesel::insert_into(sync_runs::table)
@@ -186,6 +214,7 @@ async fn request_once(
             sync_runs::state.eq(RunState::Queued.as_str()),
             sync_runs::trigger.eq(trigger.as_str()),
             sync_runs::started_by.eq(started_by),
+            sync_runs::categories_only.eq(categories_only),
         ))
         .on_conflict_do_nothing()
         .returning(columns)
@@ -195,6 +224,10 @@ async fn request_once(
     if let Some((run_id, started_by, requested_at)) = started {
         jobs::enqueue(conn, JOB_KIND, &dedup_key(run_id), json!({ "run_id": run_id })).await?;
         return Ok(Some(Requested { run_id, joined: false, started_by, requested_at }));
+    }
+    if !categories_only {
+        let narrow = sync_runs::table.filter(sync_runs::state.eq_any(ACTIVE).and(sync_runs::categories_only));
+        diesel::update(narrow).set(sync_runs::categories_only.eq(false)).execute(conn).await?;
     }
     let there: Option<(i64, String, DateTime<Utc>)> = sync_runs::table
         .filter(sync_runs::state.eq_any(ACTIVE))
@@ -331,7 +364,7 @@ pub async fn last_finished(conn: &mut AsyncPgConnection) -> Result<Option<Run>, 
     Ok(query.first(conn).await.optional()?)
 }
 
-/// When a run last succeeded, with problems or without; `None`: never.
+/// When a run last brought updates with success, with problems or without; `None`: never.
 ///
 /// # Errors
 /// [`SyncError::Query`] when the database fails.
@@ -341,6 +374,7 @@ pub async fn last_succeeded_at(conn: &mut AsyncPgConnection) -> Result<Option<Da
             sync_runs::state
                 .eq_any([RunState::Succeeded, RunState::SucceededWithProblems].map(RunState::as_str)),
         )
+        .filter(sync_runs::categories_only.eq(false))
         .select(diesel::dsl::max(sync_runs::finished_at));
     Ok(query.first(conn).await?)
 }
@@ -359,6 +393,11 @@ pub async fn log(conn: &mut AsyncPgConnection, run_id: i64, limit: i64) -> Resul
         .await?;
     lines.reverse();
     Ok(lines)
+}
+
+/// Whether a run is to bring categories only, as asked for until now; the answer holds until the transaction ends.
+pub(super) async fn is_categories_only(conn: &mut AsyncPgConnection, run_id: i64) -> QueryResult<bool> {
+    sync_runs::table.find(run_id).select(sync_runs::categories_only).for_update().first(conn).await
 }
 
 /// Adds what a commit point made visible to a run's figures.

@@ -39,6 +39,7 @@ mod schema;
 mod serve;
 mod signin;
 mod sync;
+mod sync_categories;
 mod sync_crash;
 mod sync_database;
 mod sync_documents;

@@ -258,6 +258,7 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/synchronizations/<id>/report", "/synchronizations/1/report", Least::Role(Role::Reporter)),
     ("GET", "/synchronizations/<id>/events", "/synchronizations/9999/events", Least::Role(Role::Reporter)),
     ("POST", "/synchronizations", "/synchronizations", Least::Role(Role::Operator)),
+    ("POST", "/synchronizations/categories", "/synchronizations/categories", Least::Role(Role::Operator)),
     ("POST", "/synchronizations/<id>/stop", "/synchronizations/1/stop", Least::Role(Role::Operator)),
     ("GET", "/jobs", "/jobs", Least::Role(Role::Operator)),
     ("POST", "/jobs/<id>/cancel", "/jobs/1/cancel", Least::Role(Role::Operator)),

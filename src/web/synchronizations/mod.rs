@@ -29,6 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
         report::download_report,
         events::stream_events,
         start::start_run,
+        start::start_categories,
         start::stop_run
     ]
 }

@@ -1,5 +1,6 @@
 //! Starting and stopping a synchronization.
 
+use askama::Template;
 use diesel_async::AsyncPgConnection;
 use rocket::post;
 use uuid::Uuid;
@@ -30,10 +31,26 @@ pub async fn begin_once(
         Some(key) => once::request(conn, key, Trigger::Manual, shell.actor()).await?,
         None => runs::request(conn, Trigger::Manual, shell.actor()).await?,
     };
+    note_request(conn, shell, &requested).await?;
+    Ok(requested)
+}
+
+async fn note_request(
+    conn: &mut AsyncPgConnection,
+    shell: &Shell,
+    requested: &Requested,
+) -> Result<(), PageError> {
     let object = format!("synchronization {}", requested.run_id);
     let action = if requested.joined { "synchronization.join" } else { "synchronization.start" };
-    audit::record(conn, shell.audit(action, &object)).await?;
-    Ok(requested)
+    Ok(audit::record(conn, shell.audit(action, &object)).await?)
+}
+
+/// What a dialog says after the list of products was asked for.
+#[derive(Template)]
+#[template(path = "synchronizations/fetching.html")]
+struct Fetching {
+    run_id: i64,
+    joined: bool,
 }
 
 /// Asks a run to stop in the name of the person, and writes it down. One that has ended is left alone.
@@ -55,6 +72,21 @@ pub async fn halt(conn: &mut AsyncPgConnection, shell: &Shell, run_id: i64) -> R
 pub(super) async fn start_run(operator: Operator, wants: Wants, mut db: Db) -> Result<Reply, PageError> {
     let requested = begin(&mut db.0, &operator.shell).await?;
     Ok(go(wants, address(&requested)))
+}
+
+/// Asks for a run that brings products and classifications and no updates.
+#[post("/synchronizations/categories")]
+pub(super) async fn start_categories(
+    operator: Operator,
+    wants: Wants,
+    mut db: Db,
+) -> Result<Reply, PageError> {
+    let requested = runs::request_categories(&mut db.0, operator.shell.actor()).await?;
+    note_request(&mut db.0, &operator.shell, &requested).await?;
+    match wants {
+        Wants::Page => Ok(Reply::SeeOther(address(&requested))),
+        Wants::Fragment => Reply::ok(&Fetching { run_id: requested.run_id, joined: requested.joined }),
+    }
 }
 
 /// The page of the run that was asked for; of one that was there already, with a word about that.

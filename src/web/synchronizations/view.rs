@@ -70,6 +70,7 @@ impl RunView {
             is_active: state.is_active(),
             is_stopping: state == RunState::Stopping,
             trigger: match run.trigger.as_str() {
+                _ if run.categories_only => "Products only",
                 "schedule" => "Scheduled",
                 "command" => "Command line",
                 _ => "Manual",

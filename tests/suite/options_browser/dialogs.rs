@@ -1,6 +1,9 @@
 //! The dialogs by mouse, by keyboard alone, and without a script.
 
+use std::time::{Duration, Instant};
+
 use fantoccini::key::Key;
+use weir::sync::runs;
 
 use super::*;
 
@@ -149,5 +152,28 @@ async fn without_a_script_each_dialog_is_a_page_and_comes_back() {
     let stored = desk.stored().await;
     assert!(stored.proxy.password.is_some());
     assert_eq!(stored.selections.len(), 23);
+    desk.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s057_the_list_of_products_is_fetched_from_the_dialog_and_shows_what_came() {
+    let (above, desk) = tokio::join!(TestApp::with_sample(60, 4), Desk::sit_down(Scripts::On));
+    desk.app.follow(&above, |_| {}).await;
+    desk.reload().await;
+    let page = &desk.browser;
+    page.click_button("Change products").await;
+    page.see("These are the products that Weir knows by itself.").await;
+    page.click_button("Fetch the list of products").await;
+    page.see("The list of products is being fetched.").await;
+    page.click_link("Cancel").await;
+    let until = Instant::now() + Duration::from_secs(30);
+    while runs::active(&mut *desk.app.db.conn().await).await.unwrap().is_some() {
+        assert!(Instant::now() < until, "the run does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    page.click_button("Change products").await;
+    page.see("The update source may have new products since the last synchronization.").await;
+    page.open(&desk.app.console_url("/synchronizations")).await;
+    page.see("Products only").await;
     desk.leave().await;
 }

@@ -1,0 +1,55 @@
+//! A run that brings products and classifications and no updates.
+
+use std::time::{Duration, Instant};
+
+use weir::sync::runs::{self, RunState};
+
+use crate::support::bench::Bench;
+use crate::support::documents::{self, PRODUCT};
+
+async fn bench() -> Bench {
+    let bench = Bench::start().await;
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
+    bench.choose(&[(PRODUCT, false)]).await;
+    bench
+}
+
+async fn request(bench: &Bench) -> runs::Requested {
+    runs::request_categories(&mut *bench.db.conn().await, "test").await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s057_categories_come_without_updates_and_the_next_run_brings_those() {
+    let bench = bench().await;
+    let run = bench.ended(request(&bench).await.run_id).await;
+    assert_eq!((run.state(), run.phase()), (RunState::Succeeded, None), "{:?}", run.error());
+    let categories: std::collections::BTreeSet<_> =
+        documents::categories().iter().map(|document| document.key).collect();
+    assert_eq!(bench.stored().await, categories);
+    // Again: there is nothing new, and still no update is asked for.
+    assert_eq!(bench.ended(request(&bench).await.run_id).await.state(), RunState::Succeeded);
+    assert_eq!(bench.stored().await, categories);
+    assert_eq!(runs::last_succeeded_at(&mut *bench.db.conn().await).await.unwrap(), None);
+
+    bench.succeed().await;
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_everything_meanwhile_gets_everything_in_the_same_run() {
+    let bench = bench().await;
+    bench.upstream.delay(Duration::from_millis(400));
+    let narrow = request(&bench).await;
+    let until = Instant::now() + Duration::from_secs(30);
+    while bench.upstream.take_calls().is_empty() {
+        assert!(Instant::now() < until, "the run does not begin");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let whole = bench.request().await;
+    assert!(whole.joined && whole.run_id == narrow.run_id);
+    bench.upstream.delay(Duration::ZERO);
+    let run = bench.ended(narrow.run_id).await;
+    assert_eq!((run.state(), run.categories_only), (RunState::Succeeded, false));
+    assert_eq!(bench.stored().await, bench.upstream.keys());
+}
