@@ -162,7 +162,7 @@ async fn s057_the_list_of_products_is_fetched_from_the_dialog_and_shows_what_cam
     desk.reload().await;
     let page = &desk.browser;
     page.click_button("Change products").await;
-    page.see("These are the products that Weir knows by itself.").await;
+    page.see("The update source has not told its products yet.").await;
     page.click_button("Fetch the list of products").await;
     page.see("The list of products is being fetched.").await;
     page.click_link("Cancel").await;

@@ -66,11 +66,13 @@ impl TestDatabase {
     pub async fn refuse_connections(&self) {
         let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
         let name = &self.name;
-        let cut = format!(
-            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false;
-             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        );
-        admin.batch_execute(&cut).await.unwrap();
+        // One after the other: together they are one transaction, and until its end new connections come in.
+        for statement in [
+            format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        ] {
+            admin.batch_execute(&statement).await.unwrap();
+        }
     }
 
     /// Ends [`TestDatabase::refuse_connections`].
