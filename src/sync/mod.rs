@@ -23,6 +23,7 @@ mod pace;
 pub mod plan;
 mod prober;
 mod progress;
+mod requests;
 pub mod retention;
 pub mod retries;
 mod run;

@@ -1,22 +1,16 @@
 //! `/updates/<update-id>`: one update in full.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use chrono_tz::Tz;
 use rocket::{Route, get, routes};
-use url::Url;
 use uuid::Uuid;
 
+use super::decisions::{Decisions, GroupApproval, HistoryLine, decisions};
 use super::done::Done;
-use super::severity;
-use crate::approvals::history::{self, Past};
-use crate::approvals::state::{self, Approval, Summary};
-use crate::approvals::{ALL_COMPUTERS, Action, Side, groups};
+use super::facts::{Fact, Link, facts, links};
 use crate::catalog::detail::{self, FileLine, LIST_MAX, Named, UpdateDetail};
 use crate::catalog::kind;
 use crate::catalog::revision::TitleIn;
-use crate::content::overview;
 use crate::settings;
 use crate::settings::synchronized::Synchronized;
 use crate::web::language::Languages;
@@ -106,42 +100,6 @@ impl Tab {
     }
 }
 
-/// A change of approvals by a person.
-struct HistoryLine {
-    at: String,
-    actor: String,
-    what: &'static str,
-    reason: String,
-    undone: bool,
-}
-
-/// A fact in words.
-struct Fact {
-    label: &'static str,
-    value: String,
-}
-
-/// An address from the document. Only web addresses become links.
-struct Link {
-    label: String,
-    text: String,
-    href: Option<String>,
-}
-
-/// What one group gets.
-struct GroupApproval {
-    group: String,
-    depth: usize,
-    action: &'static str,
-    /// It is the approval of the group above.
-    inherited: bool,
-    /// Empty without an approval.
-    revision: String,
-    deadline: String,
-    by: String,
-    at: String,
-}
-
 struct Revision {
     number: i32,
     released: String,
@@ -205,68 +163,6 @@ async fn show_update(
     page.can_undo = done.is_some_and(Done::can_be_undone) && page.shell.can_operate();
     page.done = done.map(Done::words).unwrap_or_default();
     Reply::ok(&page)
-}
-
-/// What was decided for one update.
-struct Decisions {
-    /// State and last error of files by their SHA-1.
-    files: Vec<(Vec<u8>, String, String)>,
-    summary: Summary,
-    approvals: Vec<GroupApproval>,
-    /// Revision, and what a group gets of it.
-    by_revision: Vec<(i32, String)>,
-    history: Vec<HistoryLine>,
-    decided_by: Option<String>,
-}
-
-async fn decisions(db: &mut Db, id: Uuid, zone: Tz, digests: &[Vec<u8>]) -> Result<Decisions, PageError> {
-    let side = Side::now(&mut db.0).await?;
-    let summary = state::summaries(&mut db.0, side, &[id]).await?.remove(&id).unwrap_or_default();
-    let held = state::of(&mut db.0, side, &[id]).await?;
-    let tree = groups::tree(&mut db.0, side).await?;
-    let own = |group: Uuid| held.iter().find(|one| one.group_id == group);
-    // Each group comes after its parent, whose answer it has when it has none of its own.
-    let mut effective: HashMap<Uuid, Option<&Approval>> = HashMap::new();
-    let (mut approvals, mut by_revision) = (Vec::new(), Vec::new());
-    for branch in &tree {
-        let group = &branch.group;
-        let parent = group.parent_id.filter(|parent| effective.contains_key(parent)).unwrap_or(ALL_COMPUTERS);
-        let mine = own(group.group_id);
-        let counts = mine.or_else(|| effective.get(&parent).copied().flatten());
-        effective.insert(group.group_id, counts);
-        if let Some(one) = mine {
-            by_revision.push((one.revision_number, format!("{} for {}", one.action().label(), group.name)));
-        }
-        approvals.push(GroupApproval {
-            group: group.name.clone(),
-            depth: branch.depth.min(8),
-            inherited: mine.is_none() && group.group_id != ALL_COMPUTERS,
-            action: counts.map_or(Action::NotApproved, Approval::action).label(),
-            revision: counts.map(|one| one.revision_number.to_string()).unwrap_or_default(),
-            deadline: counts
-                .and_then(|one| one.deadline)
-                .map_or_else(|| "None".to_owned(), |at| words::moment(at, zone)),
-            by: mine.map(|one| one.approved_by.clone()).unwrap_or_default(),
-            at: mine.map(|one| words::moment(one.approved_at, zone)).unwrap_or_default(),
-        });
-    }
-    let history = history::of_update(&mut db.0, id).await?;
-    let files = overview::states(&mut db.0, digests).await?;
-    Ok(Decisions {
-        files,
-        summary,
-        approvals,
-        by_revision,
-        history: history.into_iter().map(|past| HistoryLine::new(past, zone)).collect(),
-        decided_by: super::decided_by(&mut db.0, side).await?,
-    })
-}
-
-impl HistoryLine {
-    fn new(past: Past, zone: Tz) -> Self {
-        let Past { at, actor, deed, reason, undone, .. } = past;
-        Self { at: words::moment(at, zone), actor, what: deed.words(), reason, undone }
-    }
 }
 
 /// How many of the files are where.
@@ -345,61 +241,6 @@ fn others(named: Vec<Named>) -> Vec<Other> {
     named.into_iter().map(|named| Other { id: named.update_id, title: named.title }).collect()
 }
 
-fn facts(found: &UpdateDetail, arrived: String) -> Vec<Fact> {
-    let names =
-        |named: &[Named]| named.iter().filter_map(|named| named.title.clone()).collect::<Vec<_>>().join(", ");
-    let restart = match found.details.reboot.as_str() {
-        "NeverReboots" => "Never restarts the computer",
-        "AlwaysRequiresReboot" => "Always restarts the computer",
-        "CanRequestReboot" => "May ask for a restart",
-        other => other,
-    };
-    let yes = |is: bool, words: &str| if is { words.to_owned() } else { String::new() };
-    [
-        ("Classification", names(&found.classifications)),
-        ("Products", names(&found.products)),
-        ("Severity", severity(found.severity).to_owned()),
-        ("Released", words::day(found.created)),
-        ("Arrived here", arrived),
-        ("KB articles", found.kb.iter().map(|kb| format!("KB{kb}")).collect::<Vec<_>>().join(", ")),
-        ("Security bulletins", found.bulletins.join(", ")),
-        ("Restart", restart.to_owned()),
-        ("Asks the user", yes(found.details.asks_user, "May ask for input")),
-        ("Network", yes(found.details.needs_network, "Needs the network while it installs")),
-        ("Removal", yes(found.details.removable, "Can be removed again")),
-        ("License terms", yes(found.details.eula.is_some(), "Must be accepted before it is installed")),
-        ("Languages", found.details.languages.join(", ")),
-        ("Build", found.details.release_version.clone()),
-        ("Revision", found.revision_number.to_string()),
-        ("Update ID", found.update_id.to_string()),
-    ]
-    .into_iter()
-    .filter(|(_, value)| !value.is_empty())
-    .map(|(label, value)| Fact { label, value })
-    .collect()
-}
-
-fn links(found: &UpdateDetail) -> Vec<Link> {
-    let articles = found.kb.iter().filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-    let mut links: Vec<Link> = articles
-        .map(|number| {
-            link(&format!("Article KB{number}"), &format!("https://support.microsoft.com/help/{number}"))
-        })
-        .collect();
-    links.extend(found.details.more_info_urls.iter().map(|url| link("More information", url)));
-    links.extend(
-        Some(&found.details.support_url).filter(|url| !url.is_empty()).map(|url| link("Support", url)),
-    );
-    links
-}
-
-/// Whatever is no web address is shown as text.
-fn link(label: &str, text: &str) -> Link {
-    let url = Url::parse(text.trim()).ok();
-    let href = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).map(String::from);
-    Link { label: label.to_owned(), text: text.to_owned(), href }
-}
-
 impl File {
     fn new(file: FileLine, states: &[(Vec<u8>, String, String)]) -> Self {
         let state = states.iter().find(|(sha1, _, _)| *sha1 == file.sha1);
@@ -418,30 +259,5 @@ impl File {
             sha1: hex::encode_upper(file.sha1),
             sha256: file.sha256.map(hex::encode_upper).unwrap_or_default(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::link;
-
-    #[test]
-    fn r106_only_web_addresses_become_links() {
-        for bad in [
-            "javascript:alert(1)",
-            "file:///etc/passwd",
-            "ftp://x.test/",
-            "//x.test",
-            "x",
-            "",
-            "data:text/html,x",
-        ] {
-            assert!(link("Support", bad).href.is_none(), "{bad}");
-        }
-        assert_eq!(link("Support", " http://x.test/a ").href.as_deref(), Some("http://x.test/a"));
-        assert_eq!(
-            link("Support", "HTTPS://x.test/\"><script>").href.as_deref(),
-            Some("https://x.test/%22%3E%3Cscript%3E")
-        );
     }
 }

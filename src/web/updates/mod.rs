@@ -3,11 +3,13 @@
 mod address;
 mod approve;
 mod choices;
+mod decisions;
 mod decline;
 mod detail;
 mod document;
 mod done;
 mod export;
+mod facts;
 mod list;
 mod views;
 
