@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use chrono::Utc;
 use rocket::data::ByteUnit;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::Request as HttpRequest;
@@ -13,7 +14,7 @@ use super::{Refusal, Services, config_data, deployments, download_files, handsha
 use crate::protocol::ProtocolError;
 use crate::protocol::server_sync::{
     DownloadFiles, GetAuthConfig, GetAuthorizationCookie, GetConfigData, GetCookie, GetDeployments,
-    GetRevisionIdList, GetUpdateData, Reply, Request,
+    GetRevisionIdList, GetUpdateData, RareQuestion, Reply, Request, rare,
 };
 use crate::protocol::soap::{Message, Method, Service, SoapVersion};
 
@@ -139,18 +140,29 @@ async fn carry_out(services: &Services, method: Method, message: Message<'_>) ->
         Method::GetUpdateDecryptionData
         | Method::GetDriverIdList
         | Method::GetDriverSetData
-        | Method::GetRelatedRevisionsForUpdates
-        | Method::GetRollupConfiguration
+        | Method::GetRelatedRevisionsForUpdates => {
+            let question = RareQuestion::from_message(message, method).map_err(unread)?;
+            handshake::session(services, question.cookie.as_ref())?;
+            if method == Method::GetDriverSetData && !question.names_driver_sets {
+                return Err(Refusal::parameter("driverSets"));
+            }
+            rare::nothing(method, version, Utc::now()).ok_or_else(Refusal::not_offered)
+        }
+        Method::Ping => rare::nothing(method, version, Utc::now()).ok_or_else(Refusal::not_offered),
+        Method::GetRollupConfiguration
         | Method::RollupDownstreamServers
         | Method::RollupComputers
         | Method::GetOutOfSyncComputers
-        | Method::RollupComputerStatus
-        | Method::Ping => Err(Refusal::not_offered()),
+        | Method::RollupComputerStatus => Err(Refusal::not_offered()),
     }
 }
 
 fn read<R: Request>(message: Message<'_>) -> Result<R, Refusal> {
-    R::from_message(message).map_err(|error| Refusal::parameter(error.parameter().unwrap_or("message")))
+    R::from_message(message).map_err(unread)
+}
+
+fn unread(error: ProtocolError) -> Refusal {
+    Refusal::parameter(error.parameter().unwrap_or("message"))
 }
 
 /// A fault when there is XML to answer, plain text when there is none.

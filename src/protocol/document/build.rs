@@ -3,74 +3,16 @@
 use chrono::DateTime;
 use uuid::Uuid;
 
+use super::element::{
+    add_sha256, additional_digest, bad, behavior, category_type, file, revision_key, update_id,
+};
+use super::place::{Field, Namespace, Place};
 use super::reader::Attributes;
 use super::{
-    Behavior, DRIVERS_MAX, DocumentError, DocumentFile, DriverFacts, Eula, EulaFile, FILES_MAX, FileProblem,
-    LABELS_MAX, LocalizedText, PrerequisiteGroup, RELATIONS_MAX, Severity, TITLES_MAX, UpdateDocument,
-    UpdateKind, value,
+    Behavior, DRIVERS_MAX, DocumentError, DocumentFile, DriverFacts, Eula, EulaFile, FILES_MAX, LABELS_MAX,
+    LocalizedText, PrerequisiteGroup, RELATIONS_MAX, Severity, TITLES_MAX, UpdateDocument, UpdateKind, value,
 };
-use crate::protocol::ids::{RevisionKey, Sha256Digest, parse_id};
-
-/// The namespaces we read; everything else is ignored. Source: the schema's target namespaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Namespace {
-    Update,
-    Category,
-    Driver,
-    Other,
-}
-
-impl Namespace {
-    pub fn of(uri: &str) -> Self {
-        match uri {
-            "http://schemas.microsoft.com/msus/2002/12/Update" => Self::Update,
-            "http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/Category" => Self::Category,
-            "http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/WindowsDriver" => Self::Driver,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// Where in the document the reader stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    Ignored,
-    Update,
-    Properties,
-    Titles,
-    Language,
-    EulaFile,
-    Relationships,
-    Supersedes,
-    Prerequisites,
-    PrerequisiteGroup,
-    Bundles,
-    BundleGroup,
-    Files,
-    File,
-    Rules,
-    Metadata,
-    Handler,
-    /// An element whose text is wanted.
-    Text(Field),
-}
-
-/// Texts that are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    Language,
-    Article,
-    Bulletin,
-    SupportUrl,
-    TextLanguage,
-    Title,
-    Description,
-    UninstallNotes,
-    TextMoreInfoUrl,
-    TextSupportUrl,
-    FileSha256,
-    EulaSha256,
-}
+use crate::protocol::ids::{RevisionKey, parse_id};
 
 /// Facts as they come in, before the whole is judged.
 #[derive(Default)]
@@ -404,71 +346,6 @@ impl Builder {
     }
 }
 
-fn update_id(attributes: &Attributes<'_>) -> Result<Uuid, DocumentError> {
-    let text = attributes.get("UpdateID")?.ok_or(DocumentError::Missing { what: "UpdateID" })?;
-    parse_id(text.trim()).map_err(|_| bad("UpdateID", &text))
-}
-
-fn revision_key(attributes: &Attributes<'_>) -> Result<RevisionKey, DocumentError> {
-    let update_id = update_id(attributes)?;
-    let text = attributes.get("RevisionNumber")?.ok_or(DocumentError::Missing { what: "RevisionNumber" })?;
-    match text.trim().parse() {
-        Ok(revision) if revision >= 0 => Ok(RevisionKey { update_id, revision }),
-        _ => Err(bad("RevisionNumber", &text)),
-    }
-}
-
-fn behavior(attributes: &Attributes<'_>) -> Result<Behavior, DocumentError> {
-    let text = |name| attributes.get(name).map(Option::unwrap_or_default);
-    Ok(Behavior {
-        impact: text("Impact")?,
-        reboot: text("RebootBehavior")?,
-        asks_user: value::flag(&text("CanRequestUserInput")?),
-        needs_network: value::flag(&text("RequiresNetworkConnectivity")?),
-    })
-}
-
-fn file(attributes: &Attributes<'_>) -> Result<DocumentFile, DocumentError> {
-    let text = |name| attributes.get(name).map(Option::unwrap_or_default);
-    let digest = value::file_digest(&text("Digest")?, attributes.get("DigestAlgorithm")?.as_deref());
-    let (sha1, sha256) = digest.unwrap_or((None, None));
-    let size = value::size(attributes.get("Size")?.as_deref());
-    let problem = digest.err().or(if size.is_none() { Some(FileProblem::Size) } else { None });
-    Ok(DocumentFile {
-        sha1,
-        sha256,
-        name: text("FileName")?,
-        size: size.unwrap_or(0),
-        patching: text("PatchingType")?,
-        modified: value::date(&text("Modified")?),
-        problem,
-    })
-}
-
-fn additional_digest(attributes: &Attributes<'_>, field: Field) -> Result<Place, DocumentError> {
-    let algorithm = attributes.get("Algorithm")?.unwrap_or_default();
-    let known =
-        algorithm.trim().eq_ignore_ascii_case("SHA256") || algorithm.trim().eq_ignore_ascii_case("SHA-256");
-    Ok(if known { Place::Text(field) } else { Place::Ignored })
-}
-
-fn add_sha256(file: Option<&mut DocumentFile>, text: &str) {
-    let Some(file) = file else { return };
-    match Sha256Digest::from_base64(text) {
-        Ok(digest) => file.sha256 = Some(digest),
-        Err(_) => file.problem = Some(FileProblem::Digest),
-    }
-}
-
-/// The known words in their usual letter case; other words stay as they are.
-fn category_type(word: &str) -> String {
-    ["Company", "ProductFamily", "Product", "UpdateClassification"]
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(word))
-        .unwrap_or(word)
-        .to_owned()
-}
-
 fn push_below<T>(list: &mut Vec<T>, item: T, what: &'static str, limit: usize) -> Result<(), DocumentError> {
     if list.len() >= limit {
         return Err(DocumentError::TooMany { what, limit });
@@ -489,8 +366,4 @@ fn push_label(
         }
         _ => Ok(()),
     }
-}
-
-fn bad(what: &'static str, value: &str) -> DocumentError {
-    DocumentError::BadValue { what, value: value.chars().take(60).collect() }
 }

@@ -4,9 +4,11 @@
 //! dangerous. The document itself is kept as received elsewhere; what stands here is an index beside it.
 
 mod build;
+mod element;
 mod error;
 mod facts;
 mod limits;
+mod place;
 mod reader;
 mod value;
 

@@ -9,7 +9,8 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 
-use super::build::{Builder, Namespace, Place};
+use super::build::Builder;
+use super::place::{Namespace, Place};
 use super::{
     ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, DEPTH_MAX, DOCUMENT_BYTES_MAX, DocumentError, ELEMENTS_MAX,
     NAMESPACES_MAX, TEXT_BYTES_MAX, UpdateDocument,

@@ -9,6 +9,7 @@ pub mod config_data;
 pub mod cookie;
 pub mod deployments;
 pub mod download_files;
+pub mod rare;
 pub mod revision_id_list;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use config_data::{GetConfigData, GetConfigDataReply, Language};
 pub use cookie::{Cookie, GetCookie, GetCookieReply};
 pub use deployments::{GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup};
 pub use download_files::{DownloadFiles, DownloadFilesReply};
+pub use rare::RareQuestion;
 pub use revision_id_list::{
     GetRevisionIdList, GetRevisionIdListReply, IdAndDelta, LanguageAndDelta, RevisionFilter,
 };

@@ -4,6 +4,7 @@ mod content;
 mod documents;
 mod handshake;
 mod lists;
+mod rare;
 
 use std::sync::Arc;
 
