@@ -388,7 +388,16 @@ impl History {
         );
         let ended_well = [RunState::Succeeded, RunState::SucceededWithProblems].contains(&run.state());
         if ended_well {
-            let due = at_least.keys().chain(owed_before);
+            // A product that is owed itself is not in its family yet; with it come its updates, in the next run.
+            let waits = |key: &RevisionKey| {
+                let document = self.sources[source].documents.iter().find(|one| one.key == *key);
+                let owed = |id: &Uuid| owed.iter().any(|key| key.update_id == *id);
+                document.is_some_and(|document| {
+                    !document.is_category()
+                        && document.products.iter().all(|id| !self.choice.products.contains(id) && owed(id))
+                })
+            };
+            let due = at_least.keys().chain(owed_before).filter(|key| !waits(key));
             let missing: Vec<_> = due.filter(|key| !visible.contains(key) && !owed.contains(key)).collect();
             assert!(missing.is_empty(), "{}: neither stored nor owed: {missing:?}", told());
             assert_eq!(run.state() == RunState::Succeeded, owed.is_empty(), "{}: owed {owed:?}", told());

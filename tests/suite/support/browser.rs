@@ -6,6 +6,7 @@ mod forms;
 pub use axe::Look;
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -330,6 +331,7 @@ impl Driver {
     fn try_start() -> Option<Self> {
         let mut child = Command::new(which("chromedriver"))
             .arg("--port=0")
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -362,7 +364,8 @@ impl Drop for Driver {
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
         }
-        let _ = self.child.kill(); // changes nothing for one that has ended
+        // Whatever is left of the two, browsers included.
+        let _ = nix::sys::signal::killpg(pid, nix::sys::signal::Signal::SIGKILL);
         let _ = self.child.wait();
     }
 }
