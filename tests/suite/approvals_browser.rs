@@ -67,6 +67,9 @@ async fn walk(scripts: Scripts) {
     browser.see("Approval: Declined").await;
     browser.click_link("Status").await;
     browser.see("it breaks the printers").await;
+    if scripts == Scripts::On {
+        assert!(browser.is_button_enabled("Print status report").await);
+    }
     browser.click_button("Take the decline back").await;
     browser.see("Approval: Not approved").await;
     browser.click_button("Undo").await;
@@ -83,6 +86,16 @@ async fn walk(scripts: Scripts) {
     browser.see("Selected: 3 updates").await;
     browser.click_button("Decline selected updates").await;
     browser.see("Declined: 3 updates.").await;
+    browser.click_button("Undo").await;
+    browser.see("3 updates are as before.").await;
+    for title in titles(&app, 3).await {
+        browser.check(&format!("Select {title}")).await;
+    }
+    browser.click_button("Approve selected updates").await;
+    browser.see("Selected: 3 updates").await;
+    browser.select("All Computers", "Detect only").await;
+    browser.click_button("Approve").await;
+    browser.see("The approval of 3 updates has been changed.").await;
     browser.click_button("Undo").await;
     browser.see("3 updates are as before.").await;
     browser.close().await;
