@@ -372,3 +372,16 @@ async fn a_title_is_in_a_language_of_the_person_and_else_in_english() {
         assert!(page.has(&format!("h1[lang={language}]")), "{languages}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s163_updates_that_wait_for_their_license_terms_are_listed() {
+    let app = TestApp::with_sample(200, 7).await;
+    let reader = app.sign_in_as("rita", Role::Reporter).await;
+    let address = "/updates?approval=waits-for-license";
+    let waiting = titles(&reader.get(address).await);
+    assert!(!waiting.is_empty(), "the sample has updates with license terms");
+    let accepted = "INSERT INTO accepted_licenses (license_id, accepted_by)
+        SELECT DISTINCT (details->>'eula')::uuid, 'anna' FROM revisions WHERE details->>'eula' IS NOT NULL";
+    app.db.client().await.execute(accepted, &[]).await.unwrap();
+    assert_eq!(reader.get(address).await.texts("#updates h2"), ["No update matches"]);
+}

@@ -1,10 +1,10 @@
 //! What to look for, as a filter and as the query it stands for.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, not};
+use diesel::dsl::{exists, not, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub enum ApprovalFilter {
     Any,
     /// Neither declined nor approved for any group.
     NotApproved,
+    /// Not approved for installation, and nobody accepted the license terms yet.
+    WaitsForLicense,
     /// Approved with this action (the protocol's number) for at least one group.
     Action(i16),
     Declined,
@@ -50,7 +52,8 @@ pub enum State {
 }
 
 /// `approvals.action` where something is to be done: install, remove, detect.
-const DONE: [i16; 3] = [0, 1, 2];
+const DONE: [i16; 3] = [INSTALL, 1, 2];
+const INSTALL: i16 = 0;
 
 /// What to look for. The default finds every update that is neither expired nor declined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -175,6 +178,15 @@ fn decided<'a>(query: Boxed<'a>, approval: ApprovalFilter, mirrored: bool) -> Bo
         ApprovalFilter::Declined => query.filter(exists(declined)),
         ApprovalFilter::NotDeclined => query.filter(not(exists(declined))),
         ApprovalFilter::NotApproved => without(query.filter(not(exists(declined))), &DONE, mirrored),
+        ApprovalFilter::WaitsForLicense => {
+            let waits = sql::<Bool>(
+                "updates.revision_row IN (SELECT r.id FROM revisions r
+                 WHERE (r.details->>'eula') IS NOT NULL AND NOT EXISTS (SELECT FROM accepted_licenses l
+                       WHERE l.license_id::text = r.details->>'eula' AND l.mirrored = ",
+            );
+            let query = query.filter(not(exists(declined)));
+            without(query.filter(waits.bind::<Bool, _>(mirrored).sql("))")), &[INSTALL], mirrored)
+        }
         ApprovalFilter::Action(action) => with(query.filter(not(exists(declined))), action, mirrored),
     }
 }

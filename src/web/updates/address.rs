@@ -212,6 +212,7 @@ fn approval(word: &str) -> Option<ApprovalFilter> {
         "all" => ApprovalFilter::Any,
         "declined" => ApprovalFilter::Declined,
         "not-approved" => ApprovalFilter::NotApproved,
+        "waits-for-license" => ApprovalFilter::WaitsForLicense,
         other => ApprovalFilter::Action(Action::of_key(other)?.code()),
     })
 }

@@ -20,9 +20,10 @@ use crate::settings::synchronized::Synchronized;
 use crate::web::{Db, PageError, Reply, Reporter, Shell, Wants, words};
 
 /// Choices of the filter: word in the address, and label.
-const APPROVALS: [(&str, &str); 7] = [
+const APPROVALS: [(&str, &str); 8] = [
     ("", "All but declined"),
     ("not-approved", "Not approved"),
+    ("waits-for-license", "Waiting for license terms"),
     ("detect", "Detect only"),
     ("install", "Install"),
     ("remove", "Remove"),

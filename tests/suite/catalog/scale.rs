@@ -42,7 +42,8 @@ INSERT INTO revisions (update_row, revision_number, publication_id, published, k
 SELECT n, 1, 1, true, kind, kind = 0, kind = 0 AND n % 10 = 3, CASE WHEN kind = 0 THEN n % 5 ELSE 0 END,
     CASE kind WHEN 2 THEN CASE WHEN n <= 6 THEN 'ProductFamily' ELSE 'Product' END WHEN 3 THEN 'UpdateClassification' END,
     title, 'Install this update to resolve issues in the product. After it is installed the computer may have to be '
-    || 'restarted. Reference ' || md5(n::text) || ' ' || repeat('More words about the matter. ', 12), kb, created, '{}'
+    || 'restarted. Reference ' || md5(n::text) || ' ' || repeat('More words about the matter. ', 12), kb, created,
+    CASE WHEN kind = 0 AND n % 400 = 3 THEN '{"eula": "00000000-0000-0000-0000-0000000000e1"}'::jsonb ELSE '{}' END
 FROM made ORDER BY n;
 INSERT INTO updates (update_row, update_id, revision_row, revision_number, changed_stamp, first_run_id, last_run_id,
     arrived_at, kind, approvable, expired, superseded, severity, category_type, title, kb, bulletin, created, search)
@@ -140,6 +141,7 @@ fn filters() -> Vec<(&'static str, UpdateFilter, Sort)> {
         ("a family by title", of(Some(2), None), by(Column::Title, false)),
         ("a product that is none", of(Some(60_000_000), None), usual),
         ("not approved", approved(ApprovalFilter::NotApproved), usual),
+        ("waits for license terms", approved(ApprovalFilter::WaitsForLicense), usual),
         ("approved for installation", approved(ApprovalFilter::Action(0)), usual),
         ("approved for removal", approved(ApprovalFilter::Action(1)), usual),
         ("declined", approved(ApprovalFilter::Declined), usual),
