@@ -47,6 +47,14 @@ pub async fn amounts(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Amount>> {
     .await
 }
 
+/// How many files had to begin again since a moment, because only whole files were sent.
+///
+/// # Errors
+/// The database's.
+pub async fn restarted_since(conn: &mut AsyncPgConnection, since: DateTime<Utc>) -> QueryResult<i64> {
+    content_files::table.filter(content_files::restarted_at.ge(since)).count().get_result(conn).await
+}
+
 /// The first files in a state, by the moment of their next try; at most [`LIST_MAX`].
 ///
 /// # Errors

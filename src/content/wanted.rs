@@ -213,6 +213,18 @@ pub async fn note_stored(conn: &mut AsyncPgConnection, file_row: i32) -> QueryRe
         .await
 }
 
+/// The file had to begin again: its source, or a proxy server on the way, sends whole files only.
+///
+/// # Errors
+/// The database's.
+pub async fn note_restart(conn: &mut AsyncPgConnection, file_row: i32) -> QueryResult<()> {
+    diesel::update(content_files::table.find(file_row))
+        .set(content_files::restarted_at.eq(Utc::now()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Writes down why a try failed, and when the next one is. After [`ATTEMPTS_MAX`] tries, or at once with `is_final`,
 /// the file has failed until somebody asks again. With `counts` false it is only not there yet.
 ///

@@ -90,6 +90,7 @@ diesel::table! {
         next_try -> Timestamptz,
         last_error -> Text,
         stored_at -> Nullable<Timestamptz>,
+        restarted_at -> Nullable<Timestamptz>,
     }
 }
 

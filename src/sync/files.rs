@@ -16,7 +16,7 @@ use super::context::SyncContext;
 use super::hosts::allowed_host;
 use super::{SyncError, destinations};
 use crate::content::wanted::{self, Failure, Wanted};
-use crate::content::{Store, StoreError};
+use crate::content::{Partial, Store, StoreError};
 use crate::db::Pool;
 use crate::db::schema::{server_identity, sources, sync_options, sync_runs};
 use crate::jobs::{Job, JobError, Lease, QueueError};
@@ -27,6 +27,9 @@ use crate::upstream::{ContentClient, ContentError, Identity, Traffic, UpstreamCl
 const JOB_KIND: &str = "download";
 /// Files under way at once.
 const WORKERS: usize = 8;
+/// A part of a file that is worth a request of its own: this many bytes, or this share of a small file.
+const PART_MIN_BYTES: u64 = 64 * 1024;
+const PARTS_MAX: u64 = 1_000;
 /// Files whose hosts are counted in one statement.
 const UNCOUNTED_MAX: usize = 100;
 /// Between two looks while every wanted file waits for its next try.
@@ -147,7 +150,7 @@ impl Uncounted {
 async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
     let mut fetcher = Arc::new(fetcher(context).await?);
     let mut uncounted = Uncounted::default();
-    let mut running: JoinSet<(Wanted, Result<(), Problem>)> = JoinSet::new();
+    let mut running: JoinSet<(Wanted, Outcome)> = JoinSet::new();
     let mut busy: HashMap<tokio::task::Id, i32> = HashMap::new();
     loop {
         let mut conn = context.pool.get().await?;
@@ -164,8 +167,9 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
         for file in due {
             let (fetcher, row) = (fetcher.clone(), file.file_row);
             let handle = running.spawn(async move {
-                let outcome = fetcher.fetch(&file).await;
-                (file, outcome)
+                let mut restarted = false;
+                let result = fetcher.fetch(&file, &mut restarted).await;
+                (file, Outcome { result, restarted })
             });
             busy.insert(handle.id(), row);
         }
@@ -199,10 +203,13 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
 async fn write_down(
     context: &SyncContext,
     file: &Wanted,
-    outcome: Result<(), Problem>,
+    outcome: Outcome,
 ) -> Result<Option<i64>, SyncError> {
     let mut conn = context.pool.get().await?;
-    let Err(problem) = outcome else {
+    if outcome.restarted {
+        wanted::note_restart(&mut conn, file.file_row).await?;
+    }
+    let Err(problem) = outcome.result else {
         let run_id = wanted::note_stored(&mut conn, file.file_row).await?;
         if let Some(run_id) = run_id {
             let bytes = i64::try_from(file.facts.size).unwrap_or(i64::MAX);
@@ -223,6 +230,13 @@ async fn write_down(
         tokio::time::sleep(FULL_WAIT).await;
     }
     Ok(None)
+}
+
+/// How a try ended.
+struct Outcome {
+    result: Result<(), Problem>,
+    /// It had to begin again, because only whole files are sent.
+    restarted: bool,
 }
 
 /// Why a file could not be fetched now.
@@ -259,39 +273,58 @@ impl Problem {
 }
 
 impl Fetcher {
-    async fn fetch(&self, file: &Wanted) -> Result<(), Problem> {
+    /// `restarted` is set when the beginning that was here was of no use.
+    async fn fetch(&self, file: &Wanted, restarted: &mut bool) -> Result<(), Problem> {
         let facts = &file.facts;
         if self.store.holds(facts).await {
             return Ok(());
         }
-        let url = self.address(file)?;
         let mut partial = self.store.open_partial(facts).await?;
-        self.store.make_sure_of_room(facts.size - partial.len()).await?;
-        if partial.len() < facts.size {
-            let mut answer = match self.client.get(&url, partial.len(), facts.size).await {
-                Ok(answer) => answer,
-                Err(ContentError::Status { status: 404, .. }) if self.content_root.is_some() => {
-                    return Err(self.ask_for(file).await);
-                }
-                Err(error) => {
-                    // Whatever is wrong with the beginning we have, the next try is a whole one.
-                    if matches!(
-                        &error,
-                        ContentError::OtherPart { .. } | ContentError::Status { status: 416, .. }
-                    ) {
-                        partial.start_over().await?;
-                    }
-                    return Err(error.into());
-                }
-            };
-            if answer.from != partial.len() {
-                partial.start_over().await?;
-            }
-            while let Some(bytes) = answer.next().await? {
-                partial.add(&bytes).await?;
+        let part_min = PART_MIN_BYTES.min(facts.size / PARTS_MAX + 1);
+        while partial.len() < facts.size {
+            self.store.make_sure_of_room(facts.size - partial.len()).await?;
+            let before = partial.len();
+            match self.receive(file, &mut partial, restarted).await {
+                Ok(()) => break,
+                // A way that breaks off again and again still leads there, in parts that are worth their requests.
+                Err(Problem::Content(ContentError::Broken { .. } | ContentError::Silent { .. }))
+                    if !*restarted && partial.len() >= before + part_min => {}
+                Err(problem) => return Err(problem),
             }
         }
         Ok(partial.complete().await?)
+    }
+
+    /// Receives the rest of a file, to its end or as far as it comes.
+    async fn receive(
+        &self,
+        file: &Wanted,
+        partial: &mut Partial,
+        restarted: &mut bool,
+    ) -> Result<(), Problem> {
+        let url = self.address(file)?;
+        let mut answer = match self.client.get(&url, partial.len(), file.facts.size).await {
+            Ok(answer) => answer,
+            Err(ContentError::Status { status: 404, .. }) if self.content_root.is_some() => {
+                return Err(self.ask_for(file).await);
+            }
+            Err(error) => {
+                // Whatever is wrong with the beginning we have, the next try is a whole one.
+                if matches!(&error, ContentError::OtherPart { .. } | ContentError::Status { status: 416, .. })
+                {
+                    partial.start_over().await?;
+                }
+                return Err(error.into());
+            }
+        };
+        if answer.from != partial.len() {
+            *restarted = true;
+            partial.start_over().await?;
+        }
+        while let Some(bytes) = answer.next().await? {
+            partial.add(&bytes).await?;
+        }
+        Ok(())
     }
 
     /// The source does not have the file: it is asked, once, to fetch it.

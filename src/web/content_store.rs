@@ -9,7 +9,11 @@ use crate::accounts::audit;
 use crate::content::overview::{self, LIST_MAX, Missing};
 use crate::content::{Store, wanted};
 use crate::settings::{self, FileStore};
+use chrono::{TimeDelta, Utc};
 use chrono_tz::Tz;
+
+/// How long files that began again are told.
+const RESTARTS_SHOWN: TimeDelta = TimeDelta::days(7);
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_content_store, retry]
@@ -29,6 +33,8 @@ struct StorePage {
     /// The disk could not be asked.
     disk_error: Option<String>,
     is_full: bool,
+    /// Files that began again lately, because only whole files were sent.
+    restarted: i64,
     coming: Vec<Line>,
     not_come: Vec<Line>,
     list_max: i64,
@@ -74,7 +80,9 @@ async fn show_content_store(
         }
         Err(error) => (String::new(), String::new(), Some(error.to_string()), false),
     };
+    let restarted = overview::restarted_since(&mut db.0, Utc::now() - RESTARTS_SHOWN).await?;
     let page = StorePage {
+        restarted,
         choice: match (files.store, files.deferred) {
             (FileStore::Source, _) => "Files are not stored here; computers install from Microsoft Update.",
             (FileStore::Local, true) => "Files are fetched when an update is approved for installation.",

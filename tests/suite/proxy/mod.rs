@@ -2,6 +2,7 @@
 
 mod faults;
 mod key;
+mod ranges;
 mod refusals;
 mod schemes;
 
