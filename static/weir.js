@@ -43,6 +43,19 @@
     if (field && field.value === from) field.value = to;
   });
 
+  // data-unusual="plain,ssl": a port that is usual for the other way of connecting is pointed out, never changed.
+  const hintAtPort = () => {
+    const box = document.querySelector("[data-unusual]");
+    const field = box && document.getElementById(box.dataset.portField);
+    if (!field) return;
+    const [plain, ssl] = box.dataset.unusual.split(",").map((ports) => ports.split(" ").includes(field.value.trim()));
+    for (const hint of document.querySelectorAll("[data-port-hint]")) {
+      hint.hidden = hint.dataset.portHint === "plain" ? !(box.checked && plain) : box.checked || !ssl;
+    }
+  };
+  document.addEventListener("input", hintAtPort);
+  document.addEventListener("change", hintAtPort);
+
   // data-indeterminate: a bar instead of a tick; words beside it say the same.
   const bars = (root) => {
     for (const box of root.querySelectorAll("input[data-indeterminate]")) {

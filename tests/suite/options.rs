@@ -1,11 +1,12 @@
 //! Synchronization Options through the page: saved and read back, refused whole, and two people at once.
 
+use crate::support::options::change_options;
 use crate::support::{Page, TestApp, Visitor};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use weir::accounts::{self, Role};
 use weir::db::schema::audit;
-use weir::settings::{self, CategoryKind, SyncOptions};
+use weir::settings::{self, CategoryKind, SourceKind, SyncOptions};
 
 const PASSWORD: &str = "correct horse battery";
 const ADDRESS: &str = "/options/synchronization";
@@ -86,6 +87,27 @@ async fn a_fresh_page_shows_the_defaults_under_their_labels() {
     assert_eq!(page.field("proxy.port").value(), "80");
     let tasks = page.texts(".tasks button");
     assert_eq!(tasks, ["Synchronize now", "Save settings", "Undo changes"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_usual_for_the_other_way_is_pointed_out_and_kept() {
+    let (app, visitor) = start().await;
+    let cases = [("8530", true, "plain"), ("8531", true, ""), ("443", false, "ssl"), ("8530", false, "")];
+    for (port, ssl, expected) in cases {
+        change_options(&app.db, |options| {
+            options.source.kind = SourceKind::Upstream;
+            options.source.server = "wsus01.corp.example".to_owned();
+            options.source.port = port.parse().unwrap();
+            options.source.ssl = ssl;
+        })
+        .await;
+        let page = visitor.get(ADDRESS).await;
+        for hint in ["plain", "ssl"] {
+            let shown = page.has(&format!("p[data-port-hint={hint}]:not([hidden])"));
+            assert_eq!(shown, hint == expected, "{port} {ssl} {hint}");
+        }
+        assert_eq!(page.field("source.port").value(), port);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

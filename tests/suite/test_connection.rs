@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir::protocol::soap::Method;
 
 use crate::support::process::free_port;
+use crate::support::squid::{ACCOUNT, Squid};
 use crate::support::tls::{Authority, Identity, TlsFront};
 use crate::support::upstream::{Trouble, Upstream};
 use crate::support::{Page, TestApp, Visitor};
@@ -220,6 +221,29 @@ async fn a_step_takes_ten_seconds_at_most() {
     assert!((9..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_takes_the_connection_is_told_within_ten_seconds() {
+    let app = TestApp::start().await;
+    let admin = app.sign_in_admin().await;
+    // With its queue full, the system answers no further connection at all, as a firewall that drops packets.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(500), tokio::net::TcpStream::connect(address)).await
+    {
+        held.push(stream.unwrap());
+        assert!(held.len() < 100, "the queue does not fill");
+    }
+    let port = address.port().to_string();
+    let started = Instant::now();
+    fails(&admin, "source", &[("source.port", &port)], "Connection", "did not answer within 10", "firewall")
+        .await;
+    assert!((9..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+}
+
 /// A proxy server that gives this answer to everything.
 async fn proxy(answer: &'static str) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -347,4 +371,57 @@ async fn steps_come_one_by_one_as_a_stream() {
         text.contains("<strong>Configuration</strong>") && text.contains("The connection works"),
         "{text}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_a_real_proxy_server_its_schemes_and_the_sign_in_are_told() {
+    let (above, app) = (TestApp::start().await, TestApp::start().await);
+    let admin = app.sign_in_admin().await;
+    let (ntlm, basic) = (Squid::start(&["ntlm", "digest"]).await, Squid::start(&["basic"]).await);
+    let through = |squid: &Squid, password: &str, basic: bool| {
+        let mut fields = vec![
+            ("proxy.enabled", "true".to_owned()),
+            ("proxy.server", "127.0.0.1".to_owned()),
+            ("proxy.port", squid.port.to_string()),
+            ("proxy.credentials", "true".to_owned()),
+            ("proxy.user", ACCOUNT.user.to_owned()),
+            ("proxy.domain", ACCOUNT.domain.to_owned()),
+            ("proxy.password", password.to_owned()),
+            ("source.port", above.services_port().to_string()),
+        ];
+        if basic {
+            fields.push(("proxy.basic", "true".to_owned()));
+        }
+        fields
+    };
+    let told = async |what: &str, fields: Vec<(&'static str, String)>| {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = test(&admin, what, &fields).await;
+        app.db.client().await.execute("DELETE FROM option_drafts", &[]).await.unwrap();
+        steps(&page)
+    };
+    let of = |steps: &[(String, String, String)], name: &str| {
+        let step = steps.iter().find(|step| step.1 == name).unwrap_or_else(|| panic!("{steps:?}"));
+        (step.0.clone(), step.2.clone())
+    };
+
+    let good = told("source", through(&ntlm, ACCOUNT.password, false)).await;
+    let (mark, words) = of(&good, "Proxy server");
+    assert!(mark == "ok" && words.contains("offers NTLM"), "{words}");
+    let (mark, words) = of(&good, "Sign-in at the proxy server");
+    assert!(mark == "ok" && words.contains("NTLM") && words.contains(ACCOUNT.user), "{words}");
+    assert_eq!(of(&good, "Configuration").0, "ok", "{good:?}");
+
+    let wrong = told("source", through(&ntlm, "geheim", false)).await;
+    let (mark, _, words) = wrong.last().unwrap();
+    assert!(mark == "bad" && words.contains("rejected the credentials (NTLM)"), "{wrong:?}");
+
+    let not_allowed = told("proxy", through(&basic, ACCOUNT.password, false)).await;
+    let (mark, words) = of(&not_allowed, "Proxy server");
+    assert!(mark == "bad" && words.contains("only basic authentication, which is switched off"), "{words}");
+    assert!(!basic.schemes().iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")), "nothing was sent");
+
+    let allowed = told("source", through(&basic, ACCOUNT.password, true)).await;
+    assert_eq!(of(&allowed, "Proxy server").0, "warn", "in clear text: {allowed:?}");
+    assert_eq!(of(&allowed, "Configuration").0, "ok", "{allowed:?}");
 }

@@ -82,6 +82,7 @@ async fn show_options(
     reporter: Reporter,
     mut db: Db,
     store: &State<Store>,
+    parts: &State<OptionsParts>,
     cookies: &CookieJar<'_>,
     draft: Option<&str>,
 ) -> Result<Reply, PageError> {
@@ -95,7 +96,10 @@ async fn show_options(
     let Draft { version, values, password_lost } = kept.unwrap_or_default();
     let typed = Typed { values, ..Typed::default() };
     let may_save = reporter.shell.can_administer();
-    let mut view = View::new(&scene, &typed, may_save).with_draft(id).with_password_lost(password_lost);
+    let mut view = View::new(&scene, &typed, may_save)
+        .with_draft(id)
+        .with_password_lost(password_lost)
+        .with_key(&parts.key, &scene.current.proxy);
     if id.is_some() {
         view.take_room(&mut db.0, store, &scene, &typed).await?;
         // so that a save in between is still noticed

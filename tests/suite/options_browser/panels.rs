@@ -76,6 +76,10 @@ async fn defaults_then_each_panel_is_saved_and_read_back() {
     page.fill_in(SOURCE, "Server name", "WSUS01.Corp.Example").await;
     page.check("Use SSL when synchronizing update information").await;
     assert_eq!(page.value_in(SOURCE, "Port number").await, "8531", "S89: the usual port follows");
+    page.fill_in(SOURCE, "Port number", "8530").await;
+    page.see("8531 is the usual SSL port").await;
+    page.fill_in(SOURCE, "Port number", "8531").await;
+    page.see_no_more("8531 is the usual SSL port").await;
     desk.save("Update Source").await;
     assert_eq!(page.value_in(SOURCE, "Server name").await, "wsus01.corp.example");
     assert!(page.is_checked("Use SSL when synchronizing update information").await);

@@ -4,9 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use crate::support::TestDatabase;
+use weir::accounts::Role;
+
 use crate::support::process::{Process, output_of, weir};
 use crate::support::squid::ACCOUNT;
+use crate::support::{PASSWORD, TestDatabase};
 
 async fn run(db: &TestDatabase, data: &Path, key: &Path, args: &[&str], typed: &str) -> Output {
     let mut command = weir(db, data, args);
@@ -48,6 +50,11 @@ async fn a_lost_key_takes_the_password_with_it_and_nothing_else() {
     let mut server = Process::start_with(&db, data.path(), &[("WEIR_SECRET_KEY_FILE", key_text)]);
     server.ready().await;
     assert_eq!(server.visitor().get("/healthz").await.status(), 200);
+    weir::accounts::create(&mut *db.conn().await, "ann", Role::Administrator, PASSWORD).await.unwrap();
+    let ann = server.visitor();
+    assert_eq!(ann.sign_in("ann", PASSWORD).await.status(), 303);
+    let hint = ann.get("/options/synchronization").await.text("main");
+    assert!(hint.contains("The stored password cannot be read"), "{hint}");
     let synchronize = async || run(&db, data.path(), &key, &["sync", "--wait", "--json"], "").await;
     let failed = synchronize().await;
     let text =
@@ -62,6 +69,7 @@ async fn a_lost_key_takes_the_password_with_it_and_nothing_else() {
 
     let again = set("a new one").await;
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(!ann.get("/options/synchronization").await.text("main").contains("cannot be read"));
     let failed = synchronize().await;
     let text =
         String::from_utf8_lossy(&failed.stdout).into_owned() + &String::from_utf8_lossy(&failed.stderr);

@@ -13,13 +13,14 @@ use super::question::Question;
 use super::test::Test;
 use super::{Scene, room, supply};
 use crate::content::Store;
+use crate::secret::SecretKey;
 use crate::settings::changes::{self, Change};
 use crate::settings::languages::language_name;
 use crate::settings::tree::{CategoryTree, Look, Looks};
 use crate::settings::validate::{PasswordInput, Typed, Valid, World, parse_ticks, validate};
 use crate::settings::{
-    CategoryKind, FieldErrors, FileStore, Files, Key, Languages, OwnServices, Panel, Selected, SourceKind,
-    SyncOptions, locale,
+    CategoryKind, FieldErrors, FileStore, Files, Key, Languages, OwnServices, Panel, Proxy, Selected,
+    SourceKind, SyncOptions, locale,
 };
 use crate::web::form::Choice;
 use crate::web::synchronizations::StatusBox;
@@ -112,6 +113,8 @@ pub struct View {
     pub password_kept: bool,
     /// A password was typed and could not be kept.
     pub password_lost: bool,
+    /// A password is kept, sealed with a key that is not this server's.
+    pub password_unreadable: bool,
     pub kind: Field,
     pub server: Field,
     pub port: Field,
@@ -179,6 +182,7 @@ impl View {
             proxy_basic: field(Key::ProxyBasic),
             password_kept: current.proxy.password.is_some(),
             password_lost: false,
+            password_unreadable: false,
             kind: field(Key::SourceKind),
             server: field(Key::SourceServer),
             port: field(Key::SourcePort),
@@ -204,6 +208,13 @@ impl View {
     /// A password was typed before and has to be typed again.
     pub fn with_password_lost(mut self, lost: bool) -> Self {
         self.password_lost = lost;
+        self
+    }
+
+    /// Whether the password that is kept can be opened with this server's key.
+    pub fn with_key(mut self, key: &SecretKey, kept: &Proxy) -> Self {
+        let sealed = kept.password.as_deref();
+        self.password_unreadable = sealed.is_some_and(|it| key.open(Proxy::PASSWORD_PURPOSE, it).is_err());
         self
     }
 
@@ -252,9 +263,21 @@ impl View {
         Ok(())
     }
 
+    /// Which of the hints at the port concerns it: `plain` (SSL on a port that is usual without), `ssl`, or none.
+    pub fn port_hint(&self) -> &'static str {
+        match (self.ssl.is("true"), self.port.value.trim()) {
+            (true, "8530" | "80") => "plain",
+            (false, "8531" | "443") => "ssl",
+            _ => "",
+        }
+    }
+
     /// The line under the password.
     pub fn password_hint(&self) -> &'static str {
         match (self.password_lost, self.password_kept) {
+            (false, true) if self.password_unreadable => {
+                "The stored password cannot be read, because the key file it was sealed with is lost. Type it again."
+            }
             (true, _) => "The password you typed was not kept. Type it again.",
             (false, true) => "Unchanged unless you type a new one.",
             (false, false) => "",
