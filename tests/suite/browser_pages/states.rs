@@ -3,6 +3,7 @@
 use super::*;
 use crate::options::{end_every_run, somebodys_run};
 use crate::support::options::change_options;
+use crate::support::process::free_port;
 
 const OPTIONS: &str = "/options/synchronization";
 const FROM_UPSTREAM: &str = "Synchronize from an upstream Windows Server Update Services server";
@@ -115,5 +116,44 @@ async fn a_run_at_work_a_replica_and_few_rights_are_fit_for_everyone() {
         gallery.look(name).await;
         gallery.expect_complaints(name, expected).await;
     }
+    gallery.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tested_connection_and_its_hints_are_fit_for_everyone() {
+    let (above, mut gallery) = tokio::join!(TestApp::start(), Gallery::open());
+    change_options(&gallery.app.db, |options| {
+        options.proxy.enabled = true;
+        options.proxy.server = "proxy.corp.example".to_owned();
+        options.proxy.credentials = true;
+        options.proxy.user = "svc-weir".to_owned();
+        options.proxy.password = Some(b"sealed with a key that is lost".to_vec());
+    })
+    .await;
+    gallery.sign_in("admin").await;
+    gallery.go(OPTIONS).await;
+    gallery.browser.check(FROM_UPSTREAM).await;
+    gallery.browser.check("Use SSL when synchronizing update information").await;
+    gallery.browser.fill_in("Update Source", "Port number", "8530").await;
+    gallery.browser.see("8531 is the usual SSL port").await;
+    gallery.browser.see("The stored password cannot be read").await;
+    gallery.look("options-hints").await;
+
+    change_options(&gallery.app.db, |options| options.proxy.enabled = false).await;
+    let there = above.services_port().to_string();
+    let nowhere = free_port().to_string();
+    for (name, port, words) in [
+        ("connection-good", &there, "The connection works"),
+        ("connection-failed", &nowhere, "refused the connection"),
+    ] {
+        gallery.go(OPTIONS).await;
+        gallery.browser.check(FROM_UPSTREAM).await;
+        gallery.browser.fill_in("Update Source", "Server name", "127.0.0.1").await;
+        gallery.browser.fill_in("Update Source", "Port number", port).await;
+        gallery.browser.click_button("Test connection to the update source").await;
+        gallery.browser.see(words).await;
+        gallery.look(name).await;
+    }
+    gallery.expect_complaints("connection", 0).await;
     gallery.close().await;
 }
