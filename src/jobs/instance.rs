@@ -33,8 +33,7 @@ pub struct Instance {
 
 impl Instance {
     /// Registers this process under `name`, with what it does (`console,services,worker`), and keeps it registered in
-    /// the background, also over a restart of the
-    /// database.
+    /// the background, also over a restart of the database.
     ///
     /// # Errors
     /// [`QueueError::Session`] when the first connection fails.

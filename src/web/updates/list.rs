@@ -76,9 +76,9 @@ pub(super) fn routes() -> Vec<Route> {
 struct ListPage {
     shell: Shell,
     address: Address,
-    approvals: Vec<(&'static str, &'static str)>,
-    states: Vec<(&'static str, &'static str)>,
-    file_states: Vec<(&'static str, &'static str)>,
+    approvals: Vec<(String, &'static str)>,
+    states: Vec<(String, &'static str)>,
+    file_states: Vec<(String, &'static str)>,
     sorts: Vec<(String, &'static str)>,
     columns: Vec<(Column, &'static str)>,
     /// What was just done, in words; or empty.
@@ -140,9 +140,9 @@ async fn show_updates(
     let page = ListPage {
         products: choices::products(&mut db.0).await?,
         classifications: categories::classifications(&mut db.0).await?,
-        approvals: APPROVALS.to_vec(),
-        states: STATES.to_vec(),
-        file_states: FileState::ALL.map(|state| (state.key(), state.label())).to_vec(),
+        approvals: choices(APPROVALS),
+        states: choices(STATES),
+        file_states: choices(FileState::ALL.map(|state| (state.key(), state.label()))),
         sorts: SORTS
             .map(|(column, descending, label)| (sort_word(Sort { column, descending }), label))
             .to_vec(),
@@ -223,4 +223,8 @@ impl Line {
             title: line.title,
         }
     }
+}
+
+fn choices<const N: usize>(pairs: [(&str, &'static str); N]) -> Vec<(String, &'static str)> {
+    pairs.map(|(word, label)| (word.to_owned(), label)).to_vec()
 }
