@@ -5,6 +5,7 @@ mod support;
 mod approvals;
 mod approvals_browser;
 mod architecture;
+mod backup;
 mod browser_pages;
 mod browser_path;
 mod catalog;
