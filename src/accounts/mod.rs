@@ -1,7 +1,8 @@
 //! People who may use the console: accounts with a role, their sessions, and the audit log.
 //!
 //! Passwords are hashed with argon2id away from the async threads; sessions are opaque tokens of
-//! which only the hash is stored. This module owns the tables `accounts`, `sessions`, `password_links` and `audit`.
+//! which only the hash is stored. This module owns the tables `accounts`, `sessions`, `password_links`,
+//! `api_tokens` and `audit`.
 
 pub mod audit;
 pub mod history;
@@ -16,6 +17,7 @@ pub mod setup;
 mod signin;
 mod store;
 pub mod throttle;
+pub mod tokens;
 pub mod views;
 
 pub use names::{AccountName, NAME_CHARS_MAX};

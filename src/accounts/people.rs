@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
-use super::{AccountError, AccountName, PasswordHashText, Role, audit, sessions, store};
+use super::{AccountError, AccountName, PasswordHashText, Role, audit, sessions, store, tokens};
 use crate::db::schema::{accounts, password_links};
 
 /// One person as the page Users shows them.
@@ -81,7 +81,8 @@ pub async fn add(
     .await
 }
 
-/// Gives another role and allows or forbids signing in; sessions of a person who may not sign in any more end.
+/// Gives another role and allows or forbids signing in; sessions and tokens of a person who may not sign in any
+/// more end.
 /// Without a difference nothing is written.
 ///
 /// # Errors
@@ -118,6 +119,7 @@ pub async fn change(
             .await?;
         if is_disabled {
             sessions::end_all(conn, id).await?;
+            tokens::end_all(conn, id).await?;
             diesel::delete(password_links::table.find(id)).execute(conn).await?;
         }
         let shown = |role: Role, off: bool| Some(json!({ "role": role.as_str(), "disabled": off }));

@@ -13,6 +13,7 @@ mod logging;
 mod options;
 mod sample;
 mod serve;
+mod status;
 mod sync;
 mod user;
 
@@ -51,6 +52,8 @@ enum Command {
     Sync(sync::Args),
     /// Check this server, and the way to its update source
     Doctor(doctor::Args),
+    /// Ask a running server over the network how it is, with an API token
+    Status(status::Args),
     /// Look into the catalogue
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -102,6 +105,7 @@ async fn run(command: Command, config: Config) -> Result<(), CliError> {
         Command::Options(command) => options::run(command, config).await,
         Command::Sync(args) => sync::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,
+        Command::Status(args) => status::run(args).await,
         Command::Catalog(command) => catalog::run(command, config).await,
         Command::Sample(command) => sample::run(command, config).await,
         Command::KeepDatabase(_) => Ok(()), // handled in `main`

@@ -24,6 +24,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_tokens (id) {
+        id -> Int8,
+        account_id -> Int8,
+        name -> Text,
+        role -> Text,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     approval_changes (id) {
         id -> Int8,
         at -> Timestamptz,
@@ -503,6 +516,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     accepted_licenses,
     accounts,
+    api_tokens,
     approval_changes,
     approval_rules,
     approvals,

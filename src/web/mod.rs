@@ -3,6 +3,7 @@
 //! [`attach`] mounts every page with the guards, headers and catchers they rely on. A page is one file
 //! here and one under `templates/`; each route takes a guard of [`guards`] that says who may call it.
 
+mod api;
 pub mod assets;
 mod audit;
 mod automatic_approval;
@@ -73,6 +74,7 @@ pub struct Console {
 /// Every route of the console. Rules for who may call one stand in its handler's signature.
 pub fn routes() -> Vec<Route> {
     [
+        api::routes(),
         assets::routes(),
         audit::routes(),
         automatic_approval::routes(),

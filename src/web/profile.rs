@@ -1,4 +1,6 @@
-//! `/profile`: one's own password and sessions.
+//! `/profile`: one's own password, sessions and API tokens.
+
+mod tokens;
 
 use askama::Template;
 use chrono_tz::Tz;
@@ -6,6 +8,8 @@ use rocket::form::{Form, FromForm};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 
+use self::tokens::NewToken;
+pub(super) use self::tokens::TokenView;
 use super::login::Visitor;
 use super::moment::Moment;
 use super::synchronizations::options;
@@ -16,7 +20,9 @@ use crate::accounts::throttle::Gate;
 use crate::accounts::{self, AccountError, Pool};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show_profile, change_password, end_others]
+    let mut all = routes![show_profile, change_password, end_others];
+    all.extend(tokens::routes());
+    all
 }
 
 /// A session as the pages list it.
@@ -51,18 +57,23 @@ struct ProfilePage {
     new: Field,
     changed: bool,
     sessions: Vec<SessionView>,
+    tokens: Vec<TokenView>,
+    new_token: NewToken,
 }
 
 async fn page(shell: Shell, db: &mut Db, own: Option<&str>) -> Result<ProfilePage, PageError> {
     let zone = options(&mut db.0).await?.schedule.time_zone;
     let account = shell.account.clone().ok_or(PageError::NotFound { what: "profile" })?;
     let listed = sessions::list(&mut db.0, account.id, own).await?;
+    let tokens = accounts::tokens::list(&mut db.0, account.id).await?;
     Ok(ProfilePage {
         role: account.role.label(),
         current: Field::new("current", ""),
         new: Field::new("new", ""),
         changed: false,
         sessions: listed.into_iter().map(|one| SessionView::new(one, zone)).collect(),
+        tokens: tokens.into_iter().map(|one| TokenView::new(one, zone)).collect(),
+        new_token: NewToken::empty(account.role),
         shell,
     })
 }

@@ -53,6 +53,7 @@ mod sync_transport;
 mod synchronize;
 mod test_connection;
 mod tls;
+mod tokens;
 mod torture;
 mod updates_kept;
 mod updates_page;

@@ -11,6 +11,8 @@ const PASSWORD: &str = "correct horse battery";
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Least {
     Anyone,
+    /// A program with a token; a session counts for nothing.
+    Token,
     Role(Role),
 }
 
@@ -72,6 +74,15 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/profile?<changed>", "/profile", Least::Role(Role::Reporter)),
     ("POST", "/profile/password", "/profile/password", Least::Role(Role::Reporter)),
     ("POST", "/profile/sessions/end", "/profile/sessions/end", Least::Role(Role::Reporter)),
+    ("POST", "/profile/tokens", "/profile/tokens", Least::Role(Role::Reporter)),
+    ("POST", "/profile/tokens/<id>/end", "/profile/tokens/9999/end", Least::Role(Role::Reporter)),
+    (
+        "POST",
+        "/users/<id>/tokens/<token>/end",
+        "/users/9999/tokens/9999/end",
+        Least::Role(Role::Administrator),
+    ),
+    ("GET", "/api/v1/status", "/api/v1/status", Least::Token),
     ("GET", "/set-password/<token>", "/set-password/none", Least::Anyone),
     ("POST", "/set-password/<token>", "/set-password/none", Least::Anyone),
     ("GET", "/updates?<done>&<query..>", "/updates", Least::Role(Role::Reporter)),
@@ -314,6 +325,7 @@ async fn r184_every_route_admits_exactly_the_roles_of_its_rule() {
                     assert!(!to_login, "{asked}");
                     assert!(*path == "/refused" || answer.status() != 403, "{asked}");
                 }
+                (Least::Token, _) => assert_eq!(answer.status(), 401, "{asked}"),
                 (Least::Role(_), None) => assert!(to_login, "{asked}"),
                 (Least::Role(least), Some(role)) if role >= *least => {
                     assert!(!to_login && answer.status() != 403, "{asked}");

@@ -1,4 +1,4 @@
-//! One person: role, signing in allowed or not, a new link, and the sessions with an end to each.
+//! One person: role, signing in allowed or not, a new link, and the sessions and tokens with an end to each.
 
 use askama::Template;
 use rocket::form::{Form, FromForm};
@@ -6,16 +6,16 @@ use rocket::{Route, get, post, routes};
 
 use super::{PersonView, roles, typing};
 use crate::accounts::links::{self, NewLink};
-use crate::accounts::{Role, people, sessions};
+use crate::accounts::{Role, people, sessions, tokens};
 use crate::web::form::Choice;
 use crate::web::moment::Moment;
-use crate::web::profile::SessionView;
+use crate::web::profile::{SessionView, TokenView};
 use crate::web::synchronizations::options;
 use crate::web::words::counted;
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show_user, change_user, make_link, end_session, end_sessions]
+    routes![show_user, change_user, make_link, end_session, end_sessions, end_token]
 }
 
 #[derive(Template)]
@@ -32,6 +32,7 @@ struct UserPage {
     /// One that was made before still works until then.
     link_ends: Option<Moment>,
     sessions: Vec<SessionView>,
+    tokens: Vec<TokenView>,
     is_self: bool,
 }
 
@@ -39,7 +40,9 @@ async fn page(shell: Shell, db: &mut Db, id: i64, link: Option<NewLink>) -> Resu
     let zone = options(&mut db.0).await?.schedule.time_zone;
     let person = people::get(&mut db.0, id).await?.ok_or(PageError::NotFound { what: "user" })?;
     let listed = sessions::list(&mut db.0, id, None).await?;
+    let tokens = tokens::list(&mut db.0, id).await?;
     Ok(UserPage {
+        tokens: tokens.into_iter().map(|one| TokenView::new(one, zone)).collect(),
         added: Moment::new(person.created_at, zone),
         role: Field::new("role", person.role.as_str()),
         roles: roles(),
@@ -125,6 +128,17 @@ async fn end_sessions(administrator: Administrator, mut db: Db, id: i64) -> Resu
     let person = people::get(&mut db.0, id).await?.ok_or(PageError::NotFound { what: "user" })?;
     let ended = sessions::end_all(&mut db.0, id).await?;
     note_end(&administrator.shell, &mut db, &person.name, ended).await?;
+    Ok(Reply::SeeOther(format!("/users/{id}")))
+}
+
+#[post("/users/<id>/tokens/<token>/end")]
+async fn end_token(
+    administrator: Administrator,
+    mut db: Db,
+    id: i64,
+    token: i64,
+) -> Result<Reply, PageError> {
+    tokens::end(&mut db.0, id, token, administrator.shell.audit("", "")).await?;
     Ok(Reply::SeeOther(format!("/users/{id}")))
 }
 
