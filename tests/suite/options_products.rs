@@ -78,14 +78,14 @@ async fn five_thousand_products_are_shown_searched_and_all_ticked() {
 
     // equal titles are told apart by their place, and by their id where that is the same
     let found = visitor.get(&format!("{ADDRESS}/products?find=edition+7")).await;
-    assert_eq!(found.text("p[role=status]"), "200 products match.");
+    assert_eq!(found.text("p.hint[role=status]"), "200 products match.");
     assert!(found.texts("label").iter().any(|one| one == "Edition 7 in Example › Family 12"));
     let twins: Vec<String> =
         children.texts("label").into_iter().filter(|one| one.starts_with("Edition 0")).collect();
     assert_eq!(twins.len(), 2);
     assert!(twins[0].ends_with(&id(202)) && twins[1].ends_with(&id(402)), "{twins:?}");
     let many = visitor.get(&format!("{ADDRESS}/products?find=edition")).await;
-    assert_eq!(many.text("p[role=status]"), "5,000 products match; the first 200 are shown.");
+    assert_eq!(many.text("p.hint[role=status]"), "5,000 products match; the first 200 are shown.");
 
     // every product ticked one by one is not the family, and all of it fits the form
     let products: Vec<u32> = PRODUCTS.collect();
