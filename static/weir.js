@@ -50,7 +50,8 @@
     if (!field) return;
     const [plain, ssl] = box.dataset.unusual.split(",").map((ports) => ports.split(" ").includes(field.value.trim()));
     for (const hint of document.querySelectorAll("[data-port-hint]")) {
-      hint.hidden = hint.dataset.portHint === "plain" ? !(box.checked && plain) : box.checked || !ssl;
+      const concerns = hint.dataset.portHint === "plain" ? box.checked && plain : !box.checked && ssl;
+      hint.hidden = field.disabled || !concerns;
     }
   };
   document.addEventListener("input", hintAtPort);

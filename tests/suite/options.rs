@@ -108,6 +108,13 @@ async fn a_port_that_is_usual_for_the_other_way_is_pointed_out_and_kept() {
         }
         assert_eq!(page.field("source.port").value(), port);
     }
+    change_options(&app.db, |options| {
+        options.source.kind = SourceKind::MicrosoftUpdate;
+        options.source.port = 8531;
+    })
+    .await;
+    let page = visitor.get(ADDRESS).await;
+    assert!(!page.has("p[data-port-hint]:not([hidden])"), "Microsoft Update has no port here");
 }
 
 #[tokio::test(flavor = "multi_thread")]

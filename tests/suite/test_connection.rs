@@ -421,6 +421,12 @@ async fn through_a_real_proxy_server_its_schemes_and_the_sign_in_are_told() {
     assert!(mark == "bad" && words.contains("only basic authentication, which is switched off"), "{words}");
     assert!(!basic.schemes().iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")), "nothing was sent");
 
+    // A rule that lets nobody through.
+    let closed = Squid::start_with(&[], "http_access deny all").await;
+    let denied = told("source", through(&closed, ACCOUNT.password, false)).await;
+    let (mark, _, words) = denied.last().unwrap();
+    assert!(mark == "bad" && words.contains("by its rules"), "{denied:?}");
+
     let allowed = told("source", through(&basic, ACCOUNT.password, true)).await;
     assert_eq!(of(&allowed, "Proxy server").0, "warn", "in clear text: {allowed:?}");
     assert_eq!(of(&allowed, "Configuration").0, "ok", "{allowed:?}");

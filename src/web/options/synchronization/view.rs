@@ -266,6 +266,7 @@ impl View {
     /// Which of the hints at the port concerns it: `plain` (SSL on a port that is usual without), `ssl`, or none.
     pub fn port_hint(&self) -> &'static str {
         match (self.ssl.is("true"), self.port.value.trim()) {
+            _ if self.microsoft => "",
             (true, "8530" | "80") => "plain",
             (false, "8531" | "443") => "ssl",
             _ => "",
