@@ -127,29 +127,37 @@ async fn store_when(
     Ok(result)
 }
 
+/// Keys that one question to the database names; memory does not grow with the list.
+const ASKED_AT_ONCE: usize = 10_000;
+
 /// Those of `listed` that are not stored, visible or not; each once, in the order of the list.
 ///
 /// # Errors
 /// [`CatalogError::Bulk`] when the database fails.
-pub async fn missing(client: &Client, listed: &[RevisionKey]) -> Result<Vec<RevisionKey>, CatalogError> {
+pub async fn missing(
+    client: &Client,
+    mut listed: Vec<RevisionKey>,
+) -> Result<Vec<RevisionKey>, CatalogError> {
     let mut seen = HashSet::with_capacity(listed.len());
-    let distinct: Vec<RevisionKey> = listed.iter().copied().filter(|key| seen.insert(*key)).collect();
-    let ids: Vec<Uuid> = distinct.iter().map(|key| key.update_id).collect();
-    let numbers: Vec<i32> = distinct.iter().map(|key| key.revision).collect();
-    let rows = client
-        .query(
-            "SELECT l.place FROM unnest($1::uuid[], $2::int4[]) WITH ORDINALITY l (update_id, number, place)
-             WHERE NOT EXISTS (
-                 SELECT FROM update_ids i JOIN revisions r ON r.update_row = i.id
-                 WHERE i.update_id = l.update_id AND r.revision_number = l.number)
-             ORDER BY l.place",
-            &[&ids, &numbers],
-        )
-        .await?;
-    let mut absent = Vec::with_capacity(rows.len());
-    for row in rows {
-        let place: i64 = row.try_get(0)?;
-        absent.extend(usize::try_from(place - 1).ok().and_then(|index| distinct.get(index)).copied());
+    listed.retain(|key| seen.insert(*key));
+    drop(seen);
+    let mut absent = Vec::new();
+    for keys in listed.chunks(ASKED_AT_ONCE) {
+        let (ids, numbers) = columns(keys);
+        let rows = client
+            .query(
+                "SELECT l.place FROM unnest($1::uuid[], $2::int4[]) WITH ORDINALITY l (update_id, number, place)
+                 WHERE NOT EXISTS (
+                     SELECT FROM update_ids i JOIN revisions r ON r.update_row = i.id
+                     WHERE i.update_id = l.update_id AND r.revision_number = l.number)
+                 ORDER BY l.place",
+                &[&ids, &numbers],
+            )
+            .await?;
+        for row in rows {
+            let place: i64 = row.try_get(0)?;
+            absent.extend(usize::try_from(place - 1).ok().and_then(|index| keys.get(index)).copied());
+        }
     }
     Ok(absent)
 }
@@ -161,20 +169,32 @@ pub async fn missing(client: &Client, listed: &[RevisionKey]) -> Result<Vec<Revi
 pub async fn outdated(
     client: &Client,
     wanted: &[RevisionKey],
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<RevisionKey>, CatalogError> {
-    let ids: Vec<Uuid> = wanted.iter().map(|key| key.update_id).collect();
-    let numbers: Vec<i32> = wanted.iter().map(|key| key.revision).collect();
-    let rows = client
-        .query(
-            "SELECT w.update_id, w.number FROM unnest($1::uuid[], $2::int4[]) w (update_id, number)
-             JOIN update_ids i ON i.update_id = w.update_id
-             WHERE EXISTS (SELECT FROM revisions r WHERE r.update_row = i.id AND r.revision_number > w.number)
-             LIMIT $3",
-            &[&ids, &numbers, &limit],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(RevisionKey { update_id: row.try_get(0)?, revision: row.try_get(1)? })).collect()
+    let mut found = Vec::new();
+    for keys in wanted.chunks(ASKED_AT_ONCE) {
+        let (ids, numbers) = columns(keys);
+        let rows = client
+            .query(
+                "SELECT w.update_id, w.number FROM unnest($1::uuid[], $2::int4[]) w (update_id, number)
+                 JOIN update_ids i ON i.update_id = w.update_id
+                 WHERE EXISTS (SELECT FROM revisions r WHERE r.update_row = i.id AND r.revision_number > w.number)
+                 LIMIT $3",
+                &[&ids, &numbers, &((limit - found.len()) as i64)],
+            )
+            .await?;
+        for row in rows {
+            found.push(RevisionKey { update_id: row.try_get(0)?, revision: row.try_get(1)? });
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn columns(keys: &[RevisionKey]) -> (Vec<Uuid>, Vec<i32>) {
+    keys.iter().map(|key| (key.update_id, key.revision)).unzip()
 }
 
 impl Stored {

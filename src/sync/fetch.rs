@@ -36,6 +36,7 @@ pub(super) async fn fetch(
     progress: Arc<Progress>,
 ) -> Result<Owed, SyncError> {
     let batches = wanted.chunks(batch_size.max(1)).map(<[RevisionKey]>::to_vec).collect();
+    drop(wanted);
     let list = Arc::new(WorkList::new(batches));
     let decoder = Decoder::new();
     let mut workers = JoinSet::new();

@@ -26,7 +26,7 @@ use crate::upstream::{Identity, UpstreamClient};
 /// Owed revisions that one run asks for again.
 const OWED_MAX: i64 = 20_000;
 /// Lines about revisions that are older than what is stored.
-const OUTDATED_LINES_MAX: i64 = 100;
+const OUTDATED_LINES_MAX: usize = 100;
 /// Revisions on their way from the workers to the importer.
 const IN_TRANSIT_MAX: usize = 400;
 
@@ -195,10 +195,10 @@ impl Run<'_> {
             return Ok(Fetched::default());
         }
         let mut database = crate::db::open_client(&self.context.database).await?;
-        let wanted = missing(&database, &listed).await?;
+        let in_list = listed.len();
+        let wanted = missing(&database, listed).await?;
         self.progress.change(|figures| figures.total = Some(wanted.len() as i64));
-        self.progress
-            .log("info", format!("{} of {} revisions are not stored yet.", wanted.len(), listed.len()));
+        self.progress.log("info", format!("{} of {in_list} revisions are not stored yet.", wanted.len()));
         if wanted.is_empty() {
             return Ok(Fetched::default());
         }

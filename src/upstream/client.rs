@@ -11,6 +11,7 @@ use url::Url;
 use super::connections::Connections;
 use super::error::{UpstreamError, quote};
 use super::limits::TransportLimits;
+use super::pieces::pieces;
 use super::retry::RetryPolicy;
 use super::session::{Identity, PROTOCOL_VERSION, Session, authorization_url};
 use super::target::Target;
@@ -27,9 +28,6 @@ use crate::protocol::soap::{ErrorCode, Fault, Method, SoapVersion};
 
 /// Sign-ins in a row without one accepted call, after which a refused cookie is an error.
 pub const SIGN_INS_MAX: u32 = 3;
-
-/// Answers above this are parsed on a blocking thread.
-const PARSE_INLINE_MAX: usize = 64 * 1024;
 
 /// A conversation with one update source. Calls may run at the same time; they share the cookie.
 pub struct UpstreamClient {
@@ -361,12 +359,14 @@ impl UpstreamClient {
             Method::GetUpdateData => limits.documents_max_bytes,
             _ => limits.answer_max_bytes,
         };
-        let answer = self.transport.post(url, operation, &R::METHOD.action(), body, max_bytes).await?;
-        *bytes = answer.body.len();
-        self.traffic.add(url, &self.transport.target().proxy_shown(), answer.body.len() as u64);
-        let date = answer.date;
-        let retry_after = answer.retry_after;
-        match parse::<R::Reply>(answer).await {
+        let (sender, reader) = pieces();
+        let parsing = tokio::task::spawn_blocking(move || R::Reply::from_reader(reader));
+        let answer =
+            self.transport.post(url, operation, &R::METHOD.action(), body, max_bytes, sender).await?;
+        *bytes = answer.bytes;
+        self.traffic.add(url, &self.transport.target().proxy_shown(), answer.bytes as u64);
+        let Answer { date, retry_after, .. } = answer;
+        match parsed(parsing.await) {
             Ok(reply) => Ok((reply, date)),
             Err(ReplyError::Fault(fault)) => {
                 Err(fault_error(operation, self.transport.target().shown(), &fault, retry_after))
@@ -386,11 +386,9 @@ impl UpstreamClient {
     }
 }
 
-async fn parse<R: Reply + Send + 'static>(answer: Answer) -> Result<R, ReplyError> {
-    if answer.body.len() <= PARSE_INLINE_MAX {
-        return R::from_bytes(&answer.body);
-    }
-    match tokio::task::spawn_blocking(move || R::from_bytes(&answer.body)).await {
+/// A panic goes on here, where the run contains it.
+fn parsed<R>(ended: Result<Result<R, ReplyError>, tokio::task::JoinError>) -> Result<R, ReplyError> {
+    match ended {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -9,6 +9,7 @@ mod content;
 mod error;
 mod failure;
 mod limits;
+mod pieces;
 pub mod probe;
 pub mod proxy;
 mod retry;

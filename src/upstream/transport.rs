@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::Url;
 
@@ -14,9 +16,10 @@ use super::limits::TransportLimits;
 use super::retry::parse_retry_after;
 use super::target::Target;
 
-/// An answer that looks like SOAP: status 200 or 500, and XML by its content type.
+/// An answer that looks like SOAP, status 200 or 500 and XML by its content type, and came to its end.
 pub(super) struct Answer {
-    pub body: Vec<u8>,
+    /// Unpacked bytes.
+    pub bytes: usize,
     /// The server's clock.
     pub date: Option<DateTime<Utc>>,
     pub retry_after: Option<Duration>,
@@ -47,7 +50,8 @@ impl Transport {
         &self.connections
     }
 
-    /// Sends one SOAP 1.1 request.
+    /// Sends one SOAP 1.1 request; the body of the answer goes into `pieces` as it comes. When nobody takes them any
+    /// more, the rest is not read.
     ///
     /// # Errors
     /// Anything but an answer in XML with status 200 or 500; see [`UpstreamError`].
@@ -58,8 +62,9 @@ impl Transport {
         action: &str,
         body: Vec<u8>,
         max_bytes: usize,
+        pieces: mpsc::Sender<Bytes>,
     ) -> Result<Answer, UpstreamError> {
-        let whole = self.exchange(url, operation, action, body, max_bytes);
+        let whole = self.exchange(url, operation, action, body, max_bytes, pieces);
         match timeout(self.limits.call, whole).await {
             Ok(result) => result,
             Err(_) => Err(self.timed_out(operation, self.limits.call, "the whole call")),
@@ -73,6 +78,7 @@ impl Transport {
         action: &str,
         body: Vec<u8>,
         max_bytes: usize,
+        pieces: mpsc::Sender<Bytes>,
     ) -> Result<Answer, UpstreamError> {
         let since = Instant::now();
         let request = self
@@ -120,8 +126,8 @@ impl Transport {
         let date = header(response.headers(), DATE.as_str())
             .and_then(|text| DateTime::parse_from_rfc2822(&text).ok())
             .map(|date| date.with_timezone(&Utc));
-        let body = self.read(response, operation, max_bytes).await?;
-        Ok(Answer { body, date, retry_after })
+        let bytes = self.read(response, operation, max_bytes, &pieces).await?;
+        Ok(Answer { bytes, date, retry_after })
     }
 
     /// Reads the unpacked body; the limit is on what comes out of the decompressor.
@@ -130,23 +136,27 @@ impl Transport {
         mut response: Response,
         operation: &'static str,
         max_bytes: usize,
-    ) -> Result<Vec<u8>, UpstreamError> {
-        let mut body = Vec::new();
+        pieces: &mpsc::Sender<Bytes>,
+    ) -> Result<usize, UpstreamError> {
+        let mut bytes = 0;
         let since = Instant::now();
         let mut window = (since, 0_usize);
         loop {
             let piece = match timeout(self.limits.idle, response.chunk()).await {
                 Ok(Ok(Some(piece))) => piece,
-                Ok(Ok(None)) => return Ok(body),
+                Ok(Ok(None)) => return Ok(bytes),
                 Ok(Err(error)) => return Err(self.connections.failure(&error, operation, since)),
                 Err(_) => return Err(self.timed_out(operation, self.limits.idle, "no more data came")),
             };
-            if body.len() + piece.len() > max_bytes {
+            bytes += piece.len();
+            if bytes > max_bytes {
                 let address = self.target().shown();
                 return Err(UpstreamError::TooLarge { operation, address, limit_bytes: max_bytes });
             }
-            body.extend_from_slice(&piece);
             window.1 += piece.len();
+            if pieces.send(piece).await.is_err() {
+                return Ok(bytes);
+            }
             if window.0.elapsed() >= self.limits.rate_window {
                 if window.1 < self.limits.rate_min_bytes {
                     return Err(UpstreamError::TooSlow {

@@ -1,5 +1,7 @@
 //! DownloadFiles: asks an upstream server to fetch files it does not have yet. Source: MS-WSUSSS 3.1.4.13.
 
+use std::io::BufRead;
+
 use super::{Cookie, Reply, ReplyError, Request, wrong_message};
 use crate::protocol::ProtocolError;
 use crate::protocol::ids::Sha1Digest;
@@ -89,8 +91,8 @@ impl Reply for DownloadFilesReply {
     }
 
     /// Whatever stands in the response element is of no meaning.
-    fn from_bytes(message: &[u8]) -> Result<Self, ReplyError> {
-        let message = Message::open(message)?;
+    fn from_reader(message: impl BufRead + Send) -> Result<Self, ReplyError> {
+        let message = Message::from_reader(message)?;
         if message.is_fault() {
             return Err(ReplyError::Fault(Box::new(Fault::from_message(message)?)));
         }

@@ -27,6 +27,8 @@ pub use revision_id_list::{
 };
 pub use update_data::{FileUrl, GetUpdateData, GetUpdateDataReply, UpdateBlob, UpdateData};
 
+use std::io::BufRead;
+
 use super::ProtocolError;
 use super::soap::fields::Once;
 use super::soap::{Fault, Message, Method, Reader, SoapVersion, Writer};
@@ -96,7 +98,15 @@ pub trait Reply: Sized {
     /// # Errors
     /// [`ReplyError::Fault`] when the peer answered with a fault, else [`ReplyError::Unreadable`].
     fn from_bytes(message: &[u8]) -> Result<Self, ReplyError> {
-        let message = Message::open(message)?;
+        Self::from_reader(message)
+    }
+
+    /// The same while its bytes come; what they hold is all that is kept of them.
+    ///
+    /// # Errors
+    /// As [`Reply::from_bytes`].
+    fn from_reader(message: impl BufRead + Send) -> Result<Self, ReplyError> {
+        let message = Message::from_reader(message)?;
         if message.is_fault() {
             return Err(ReplyError::Fault(Box::new(Fault::from_message(message)?)));
         }

@@ -1,5 +1,7 @@
 //! Opens a SOAP message and finds out what it holds.
 
+use std::io::BufRead;
+
 use super::reader::{Element, Reader};
 use super::{Method, SoapVersion};
 use crate::protocol::ProtocolError;
@@ -15,10 +17,20 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// A message that is in memory.
+    ///
     /// # Errors
     /// Everything that makes it no SOAP message.
     pub fn open(message: &'a [u8]) -> Result<Self, ProtocolError> {
-        let mut reader = Reader::new(message)?;
+        Self::from_reader(message)
+    }
+
+    /// A message that is still coming.
+    ///
+    /// # Errors
+    /// Everything that makes it no SOAP message.
+    pub fn from_reader(message: impl BufRead + Send + 'a) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(message);
         let root = match reader.next_child() {
             Ok(Some(root)) => root,
             Ok(None) => return Err(ProtocolError::NotAnEnvelope { found: String::new() }),

@@ -1,6 +1,7 @@
 //! A pull reader over one message, with limits on everything a peer can make large.
 
 use std::borrow::Cow;
+use std::io::BufRead;
 
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
@@ -30,9 +31,11 @@ pub struct Element {
     pub nil: bool,
 }
 
-/// Reads one message from front to back.
+/// Reads one message from front to back, as its bytes come.
 pub struct Reader<'a> {
-    xml: NsReader<&'a [u8]>,
+    xml: NsReader<Box<dyn BufRead + Send + 'a>>,
+    /// Bytes of the present event.
+    buffer: Vec<u8>,
     /// How many elements are open.
     depth: usize,
     /// Namespace of the fields [`Reader::next_field`] sees.
@@ -41,14 +44,10 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Starts before the outermost element. A byte order mark is skipped.
-    ///
-    /// # Errors
-    /// [`ProtocolError::NotUtf8`].
-    pub fn new(message: &'a [u8]) -> Result<Self, ProtocolError> {
-        let text = std::str::from_utf8(message).map_err(|_| ProtocolError::NotUtf8)?;
-        let mut xml = NsReader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    pub fn new(message: impl BufRead + Send + 'a) -> Self {
+        let mut xml = NsReader::from_reader(Box::new(message) as Box<dyn BufRead + Send + 'a>);
         xml.config_mut().expand_empty_elements = true;
-        Ok(Self { xml, depth: 0, namespace: "" })
+        Self { xml, buffer: Vec::new(), depth: 0, namespace: "" }
     }
 
     /// From here on [`Reader::next_field`] sees only elements of this namespace.
@@ -62,21 +61,25 @@ impl<'a> Reader<'a> {
     /// Every limit above, [`ProtocolError::NotXml`], and [`ProtocolError::CutShort`] at the end of input.
     pub fn next_child(&mut self) -> Result<Option<Element>, ProtocolError> {
         loop {
-            match self.event()? {
-                Event::Start(tag) => return self.enter(&tag).map(Some),
+            let mut buffer = self.empty_buffer();
+            let child = match read(&mut self.xml, &mut buffer)? {
+                Event::Start(tag) => Some(self.enter(&tag)?),
                 Event::End(_) => {
                     self.depth = self.depth.saturating_sub(1);
-                    return Ok(None);
+                    None
                 }
                 Event::Text(text) if self.depth == 0 && !text.trim().is_empty() => {
                     return Err(not_xml("there is text outside of the outermost element"));
                 }
                 Event::GeneralRef(entity) => {
                     resolve(&entity)?;
+                    continue;
                 }
                 Event::Eof => return Err(ProtocolError::CutShort),
-                _ => {}
-            }
+                _ => continue,
+            };
+            self.buffer = buffer;
+            return Ok(child);
         }
     }
 
@@ -100,8 +103,10 @@ impl<'a> Reader<'a> {
     /// [`ProtocolError::NotText`] when it has children; [`ProtocolError::TextTooLong`] above `max` bytes.
     pub fn text(&mut self, element: &Element, max: usize) -> Result<String, ProtocolError> {
         let mut text = String::new();
+        let mut buffer = self.empty_buffer();
         loop {
-            match self.event()? {
+            buffer.clear();
+            match read(&mut self.xml, &mut buffer)? {
                 Event::Text(piece) => text.push_str(&piece.xml10_content()),
                 Event::CData(piece) => text.push_str(&piece.xml10_content()),
                 Event::GeneralRef(entity) => text.push(resolve(&entity)?),
@@ -114,6 +119,7 @@ impl<'a> Reader<'a> {
                 return Err(ProtocolError::TextTooLong { field: element.name.clone(), max });
             }
         }
+        self.buffer = buffer;
         self.depth = self.depth.saturating_sub(1);
         if text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) {
             return Err(not_xml("a character appears that XML does not allow"));
@@ -138,8 +144,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`ProtocolError::NotXml`].
     pub fn end(&mut self) -> Result<(), ProtocolError> {
+        let mut buffer = self.empty_buffer();
         loop {
-            match self.event()? {
+            buffer.clear();
+            match read(&mut self.xml, &mut buffer)? {
                 Event::Eof => return Ok(()),
                 Event::Text(text) if text.trim().is_empty() => {}
                 Event::Comment(_) | Event::PI(_) => {}
@@ -148,25 +156,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn event(&mut self) -> Result<Event<'a>, ProtocolError> {
-        let event = self.xml.read_event().map_err(|error| match error {
-            quick_xml::Error::IllFormed(quick_xml::errors::IllFormedError::MissingEndTag(_)) => {
-                ProtocolError::CutShort
-            }
-            // The only syntax errors there are: markup that never ends.
-            quick_xml::Error::Syntax(_) => ProtocolError::CutShort,
-            other => not_xml(other),
-        })?;
-        match &event {
-            Event::DocType(_) => Err(ProtocolError::DocumentType),
-            Event::Decl(decl) => match decl.encoding() {
-                Some(Ok(name)) if !["utf-8", "us-ascii"].contains(&name.to_ascii_lowercase().as_str()) => {
-                    Err(ProtocolError::NotUtf8)
-                }
-                _ => Ok(event),
-            },
-            _ => Ok(event),
-        }
+    /// The buffer, emptied; it comes back when the event in it was looked at.
+    fn empty_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer
     }
 
     fn enter(&mut self, tag: &BytesStart<'_>) -> Result<Element, ProtocolError> {
@@ -195,6 +189,32 @@ impl<'a> Reader<'a> {
             }
         };
         Ok(Element { namespace, name: local.as_ref().to_owned(), nil })
+    }
+}
+
+/// The next event, of a kind that a message may have.
+fn read<'b>(
+    xml: &mut NsReader<Box<dyn BufRead + Send + '_>>,
+    buffer: &'b mut Vec<u8>,
+) -> Result<Event<'b>, ProtocolError> {
+    let event = xml.read_event_into(buffer).map_err(|error| match error {
+        quick_xml::Error::IllFormed(quick_xml::errors::IllFormedError::MissingEndTag(_)) => {
+            ProtocolError::CutShort
+        }
+        // The only syntax errors there are: markup that never ends.
+        quick_xml::Error::Syntax(_) => ProtocolError::CutShort,
+        quick_xml::Error::Encoding(_) => ProtocolError::NotUtf8,
+        other => not_xml(other),
+    })?;
+    match &event {
+        Event::DocType(_) => Err(ProtocolError::DocumentType),
+        Event::Decl(decl) => match decl.encoding() {
+            Some(Ok(name)) if !["utf-8", "us-ascii"].contains(&name.to_ascii_lowercase().as_str()) => {
+                Err(ProtocolError::NotUtf8)
+            }
+            _ => Ok(event),
+        },
+        _ => Ok(event),
     }
 }
 

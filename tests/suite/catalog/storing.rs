@@ -107,8 +107,8 @@ async fn r039_missing_is_what_is_listed_and_not_stored_each_once_in_order() {
     let key = |number, revision| RevisionKey { update_id: id(number), revision };
     let listed = [key(9, 1), key(1, 1), key(2, 2), key(9, 1), key(5, 1), key(2, 3)];
     let client = database.client().await;
-    assert_eq!(missing(&client, &listed).await.unwrap(), [key(9, 1), key(2, 2), key(5, 1)]);
-    assert_eq!(missing(&client, &[]).await.unwrap(), []);
+    assert_eq!(missing(&client, listed.to_vec()).await.unwrap(), [key(9, 1), key(2, 2), key(5, 1)]);
+    assert_eq!(missing(&client, Vec::new()).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
