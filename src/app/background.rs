@@ -11,7 +11,9 @@ use crate::config::{self, Roles};
 use crate::db::{DatabaseUrl, Pool};
 use crate::jobs::{Instance, QueueError, Worker};
 use crate::secret::SecretKey;
-use crate::sync::{ContentPlace, Download, MicrosoftUpdate, SyncContext, Synchronize, files, schedule};
+use crate::sync::{
+    ContentCheck, ContentPlace, Download, MicrosoftUpdate, SyncContext, Synchronize, files, schedule,
+};
 use crate::upstream::{RetryPolicy, TransportLimits};
 
 /// What background work needs.
@@ -79,7 +81,8 @@ impl Background {
         let context = Arc::new(context);
         let worker = Worker::new(parts.pool.clone(), Arc::new(instance))
             .with::<Synchronize>(context.clone())
-            .with::<Download>(context)
+            .with::<Download>(context.clone())
+            .with::<ContentCheck>(context)
             .with::<Upkeep>(Arc::new(UpkeepContext { pool: parts.pool.clone() }));
         tasks.spawn(worker.run(shutdown.clone()));
         tasks.spawn(files::keep(parts.pool.clone(), shutdown.clone()));

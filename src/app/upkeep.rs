@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts;
+use crate::content;
 use crate::db::Pool;
 use crate::jobs::{self, Job, JobError, Lease, QueueError};
 use crate::sync;
@@ -51,8 +52,9 @@ async fn keep_up(pool: &Pool) -> Result<(), String> {
     let runs = sync::retention::remove_old_runs(&mut conn, now).await.map_err(text)?;
     let jobs = jobs::retention::remove_old_jobs(&mut conn, now).await.map_err(text)?;
     let entries = accounts::retention::remove_old_entries(&mut conn, now).await.map_err(text)?;
+    let checks = content::checks::remove_old(&mut conn, now).await.map_err(text)?;
     diesel::sql_query("ANALYZE").execute(&mut conn).await.map_err(text)?;
-    tracing::info!(runs, jobs, entries, "old rows were removed");
+    tracing::info!(runs, jobs, entries, checks, "old rows were removed");
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! What nearly every command needs: the configuration, the database, the key.
 
 use super::CliError;
-use crate::config::Config;
+use crate::app::background::{Background, BackgroundParts};
+use crate::config::{Config, Roles};
 use crate::db::{self, Cluster, DatabaseUrl, KeyClaim, Pool};
 use crate::jobs::list_instances;
 use crate::secret::SecretKey;
+use crate::sync::ContentPlace;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -49,6 +51,26 @@ impl Context {
             );
         }
         Ok(Self { config, pool, secret, database, _key: key })
+    }
+
+    /// Works on the queue in this process, for a command that no server works for. The schedule is left alone.
+    ///
+    /// # Errors
+    /// One sentence when it cannot be started.
+    pub async fn work_here(&self) -> Result<Background, CliError> {
+        let parts = BackgroundParts {
+            pool: self.pool.clone(),
+            database: self.database.url.clone(),
+            secret: self.secret.clone(),
+            microsoft_update: self.config.microsoft_update.clone(),
+            roles: Roles::WORKER,
+            content: ContentPlace {
+                folder: self.config.content_dir.clone(),
+                hosts: self.config.content_hosts.clone(),
+            },
+            with_schedule: false,
+        };
+        Background::start(parts).await.map_err(|error| CliError::failed(error.to_string()))
     }
 }
 

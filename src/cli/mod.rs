@@ -4,6 +4,7 @@
 //! everything else to standard error. Exit codes: 0 done, 1 failed, 2 could not even start.
 
 mod catalog;
+mod content;
 mod context;
 mod demo;
 mod doctor;
@@ -57,6 +58,9 @@ enum Command {
     /// Look into the catalogue
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Verify, clean up and count the stored update files
+    #[command(subcommand)]
+    Content(content::Command),
     /// Fill this server's own catalogue with realistic invented updates
     #[command(subcommand)]
     Sample(sample::Command),
@@ -107,6 +111,7 @@ async fn run(command: Command, config: Config) -> Result<(), CliError> {
         Command::Doctor(args) => doctor::run(args, config).await,
         Command::Status(args) => status::run(args).await,
         Command::Catalog(command) => catalog::run(command, config).await,
+        Command::Content(command) => content::run(command, config).await,
         Command::Sample(command) => sample::run(command, config).await,
         Command::KeepDatabase(_) => Ok(()), // handled in `main`
     }

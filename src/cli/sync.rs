@@ -7,14 +7,14 @@ use diesel_async::AsyncPgConnection;
 use serde_json::{Value, json};
 
 use super::{CliError, Context};
-use crate::app::background::{Background, BackgroundParts};
-use crate::config::{Config, Roles};
+use crate::app::background::Background;
+use crate::config::Config;
 use crate::content::wanted;
 use crate::db::Pool;
 use crate::jobs;
 use crate::settings;
+use crate::sync::SyncError;
 use crate::sync::runs::{self, Requested, Run, RunState, Trigger};
-use crate::sync::{ContentPlace, SyncError};
 
 /// Between two looks at the run.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -88,19 +88,7 @@ async fn follow(context: &Context, run_id: i64, own: &mut Option<Background>) ->
             }
         }
         if own.is_none() && !jobs::any_worker_alive(&mut conn).await.map_err(failed)? {
-            let parts = BackgroundParts {
-                pool: context.pool.clone(),
-                database: context.database.url.clone(),
-                secret: context.secret.clone(),
-                microsoft_update: context.config.microsoft_update.clone(),
-                roles: Roles::WORKER,
-                content: ContentPlace {
-                    folder: context.config.content_dir.clone(),
-                    hosts: context.config.content_hosts.clone(),
-                },
-                with_schedule: false,
-            };
-            *own = Some(Background::start(parts).await.map_err(|error| CliError::failed(error.to_string()))?);
+            *own = Some(context.work_here().await?);
         }
         drop(conn);
         tokio::time::sleep(LOOK_EVERY).await;

@@ -91,3 +91,73 @@ pub async fn states(
         .load(conn)
         .await
 }
+
+/// What the stored files of one product or classification take.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Share {
+    #[diesel(sql_type = Text)]
+    pub title: String,
+    #[diesel(sql_type = BigInt)]
+    pub files: i64,
+    #[diesel(sql_type = BigInt)]
+    pub bytes: i64,
+}
+
+/// Stored files by the categories of one type (`Product`, `UpdateClassification`), the largest first; at most
+/// [`LIST_MAX`]. A file of several categories counts for each.
+///
+/// # Errors
+/// The database's.
+pub async fn shares(conn: &mut AsyncPgConnection, category_type: &str) -> QueryResult<Vec<Share>> {
+    diesel::sql_query(
+        "WITH RECURSIVE up (file_row, update_row) AS (
+             SELECT c.file_row, v.update_row FROM content_files c
+             JOIN revision_files rf ON rf.file_row = c.file_row
+             JOIN revisions v ON v.id = rf.revision_row
+             WHERE c.state = 'stored'
+             UNION
+             SELECT up.file_row, p.update_row FROM up
+             JOIN relations r ON r.target_row = up.update_row AND r.kind = 3
+             JOIN revisions p ON p.id = r.revision_row
+         ), placed AS (
+             SELECT DISTINCT up.file_row, uc.category_row FROM up
+             JOIN update_categories uc ON uc.update_row = up.update_row
+         )
+         SELECT u.title, count(*) AS files, sum(f.size)::bigint AS bytes FROM placed p
+         JOIN updates u ON u.update_row = p.category_row AND u.category_type = $1
+         JOIN files f ON f.id = p.file_row
+         GROUP BY u.update_row, u.title ORDER BY bytes DESC, u.title LIMIT $2",
+    )
+    .bind::<Text, _>(category_type)
+    .bind::<BigInt, _>(LIST_MAX)
+    .load(conn)
+    .await
+}
+
+/// A file that is being fetched at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct UnderWay {
+    pub name: String,
+    pub sha1: Vec<u8>,
+    /// In bytes.
+    pub size: i64,
+    /// When the present try began, and what was here then.
+    pub begun_at: Option<DateTime<Utc>>,
+    pub begun_bytes: i64,
+}
+
+/// The files that are being fetched, the oldest first; at most [`LIST_MAX`].
+///
+/// # Errors
+/// The database's.
+pub async fn under_way(conn: &mut AsyncPgConnection) -> QueryResult<Vec<UnderWay>> {
+    content_files::table
+        .inner_join(files::table.on(files::id.eq(content_files::file_row)))
+        .filter(content_files::begun_at.is_not_null())
+        .filter(content_files::state.eq("wanted"))
+        .order((content_files::begun_at, content_files::file_row))
+        .limit(LIST_MAX)
+        .select((files::name, files::sha1, files::size, content_files::begun_at, content_files::begun_bytes))
+        .load(conn)
+        .await
+}

@@ -3,22 +3,24 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
 use tokio::fs::{self, File, OpenOptions};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
+use super::digests::Digests;
 use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 
 /// Longest extension, in characters; longer ones are no extension. Ours.
-const EXTENSION_LEN_MAX: usize = 16;
+pub(super) const EXTENSION_LEN_MAX: usize = 16;
 /// Where unfinished files are; no content address leads there.
-const PARTIAL_DIR: &str = ".partial";
+pub(super) const PARTIAL_DIR: &str = ".partial";
+/// Where files are that turned out to be damaged; no content address leads there.
+pub(super) const DAMAGED_DIR: &str = ".damaged";
+/// Says that a folder is a content folder: an empty place where a disk should be has none.
+const MARK: &str = ".weir";
+const MARK_TEXT: &str = "This folder holds the update files of a Weir. Do not remove this file.\n";
 /// The part of the disk that is never used, in percent, and what it is at most, in bytes.
 const RESERVE_PERCENT: u64 = 10;
 const RESERVE_MAX_BYTES: u64 = 5 << 30;
-/// Bytes read at once while a partial file is hashed again.
-const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Why a file is not in the store.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +29,17 @@ pub enum StoreError {
     Io(#[from] io::Error),
     #[error("it has {found} bytes, and should have {wanted}")]
     Length { found: u64, wanted: u64 },
-    #[error("its {digest} digest is wrong, so it was thrown away")]
-    Digest { digest: &'static str },
+    #[error("its {digest} digest is wrong, so it was thrown away: {found} in place of {wanted}")]
+    Digest { digest: &'static str, found: String, wanted: String },
     #[error("the disk has {free_bytes} bytes free, of which {reserve_bytes} are never used")]
     Full { free_bytes: u64, reserve_bytes: u64 },
+    #[error(
+        "none of the stored files is in the content folder {folder}; perhaps its disk is not mounted. Nothing is \
+         fetched until it is there, or until somebody verifies the files and confirms that they are gone"
+    )]
+    Strange { folder: String },
+    #[error("the content folder holds more than {} files", super::folder::ENTRIES_MAX)]
+    TooMany,
 }
 
 /// What is known of a file before it is here.
@@ -83,15 +92,62 @@ impl Store {
         &self.root
     }
 
+    /// The room on the disk that holds the folder, or will hold it.
+    ///
     /// # Errors
-    /// When the folder cannot be made or its disk not be asked.
+    /// When its disk cannot be asked.
     pub async fn space(&self) -> Result<Space, StoreError> {
-        fs::create_dir_all(&self.root).await?;
-        let about = nix::sys::statvfs::statvfs(&self.root).map_err(io::Error::from)?;
+        let mut place = self.root.as_path();
+        while !fs::try_exists(place).await? {
+            place = place.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        }
+        let about = nix::sys::statvfs::statvfs(place).map_err(io::Error::from)?;
         let unit = about.fragment_size();
         let free = about.blocks_available().saturating_mul(unit);
         let reserve = (about.blocks().saturating_mul(unit) / 100 * RESERVE_PERCENT).min(RESERVE_MAX_BYTES);
         Ok(Space { free, reserve })
+    }
+
+    /// Makes sure that the folder is the right one and can be written. `known`: some files that should be in it. A
+    /// new folder is made only when there are none.
+    ///
+    /// # Errors
+    /// [`StoreError::Strange`] for a folder without our mark that holds none of them; [`StoreError::Io`] for one that
+    /// cannot be written.
+    pub async fn make_ready(&self, known: &[FileFacts]) -> Result<(), StoreError> {
+        if fs::try_exists(self.root.join(MARK)).await? {
+            OpenOptions::new().append(true).open(self.root.join(MARK)).await?;
+            return Ok(());
+        }
+        if self.is_strange(known).await? {
+            return Err(self.strange());
+        }
+        self.claim().await
+    }
+
+    /// Whether the folder has neither our mark nor any of the files that should be in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn is_strange(&self, known: &[FileFacts]) -> Result<bool, StoreError> {
+        let mut is_ours = known.is_empty() || fs::try_exists(self.root.join(MARK)).await?;
+        for file in known {
+            is_ours = is_ours || self.holds(file).await;
+        }
+        Ok(!is_ours)
+    }
+
+    /// Makes this the content folder, whatever it holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn claim(&self) -> Result<(), StoreError> {
+        fs::create_dir_all(&self.root).await?;
+        Ok(fs::write(self.root.join(MARK), MARK_TEXT).await?)
+    }
+
+    fn strange(&self) -> StoreError {
+        StoreError::Strange { folder: self.root.display().to_string() }
     }
 
     /// Refuses when `bytes` more would touch the reserve.
@@ -112,30 +168,76 @@ impl Store {
         about.is_ok_and(|about| about.is_file() && about.len() == file.size)
     }
 
+    /// Bytes of a file that are here while it is unfinished.
+    pub async fn partial_len(&self, sha1: &Sha1Digest) -> u64 {
+        let path = self.root.join(PARTIAL_DIR).join(sha1.to_hex_upper());
+        fs::metadata(path).await.map_or(0, |about| about.len())
+    }
+
     /// Opens the unfinished file, which may hold a beginning already; that is hashed again.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub async fn open_partial(&self, file: &FileFacts) -> Result<Partial, StoreError> {
+        if !fs::try_exists(self.root.join(MARK)).await? {
+            return Err(self.strange());
+        }
         let folder = self.root.join(PARTIAL_DIR);
         fs::create_dir_all(&folder).await?;
         let path = folder.join(file.sha1.to_hex_upper());
         let handle = OpenOptions::new().read(true).append(true).create(true).open(&path).await?;
-        let mut partial = Partial {
-            file: handle,
-            path,
-            len: 0,
-            sha1: Sha1::new(),
-            sha256: Sha256::new(),
-            facts: file.clone(),
-            store: self.clone(),
-        };
+        let (facts, store) = (file.clone(), self.clone());
+        let mut partial = Partial { file: handle, path, digests: Digests::default(), facts, store };
         if partial.file.metadata().await?.len() > file.size {
             partial.start_over().await?;
         } else {
-            partial.hash_again().await?;
+            partial.digests.read(&mut partial.file).await?;
         }
         Ok(partial)
+    }
+
+    /// Reads a stored file and compares length and digests.
+    ///
+    /// # Errors
+    /// [`StoreError::Length`] and [`StoreError::Digest`] for a damaged one; [`StoreError::Io`], also for one that is
+    /// not there.
+    pub async fn verify(&self, file: &FileFacts) -> Result<(), StoreError> {
+        let mut stored = File::open(self.root.join(file.place())).await?;
+        let found = stored.metadata().await?.len();
+        if found != file.size {
+            return Err(StoreError::Length { found, wanted: file.size });
+        }
+        let mut digests = Digests::default();
+        digests.read(&mut stored).await?;
+        digests.check(file)
+    }
+
+    /// Whether the file is here already and right, though nobody knew. A damaged one is moved aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn has_right(&self, file: &FileFacts) -> Result<bool, StoreError> {
+        match self.verify(file).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(StoreError::Length { .. } | StoreError::Digest { .. }) => {
+                self.quarantine(file).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves a damaged file aside, so that it is served no more.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn quarantine(&self, file: &FileFacts) -> Result<(), StoreError> {
+        let place = file.place();
+        let name = Path::new(&place).file_name().unwrap_or_default();
+        let folder = self.root.join(DAMAGED_DIR);
+        fs::create_dir_all(&folder).await?;
+        Ok(fs::rename(self.root.join(&place), folder.join(name)).await?)
     }
 }
 
@@ -143,9 +245,7 @@ impl Store {
 pub struct Partial {
     file: File,
     path: PathBuf,
-    len: u64,
-    sha1: Sha1,
-    sha256: Sha256,
+    digests: Digests,
     facts: FileFacts,
     store: Store,
 }
@@ -153,29 +253,12 @@ pub struct Partial {
 impl Partial {
     /// Bytes that are here.
     pub fn len(&self) -> u64 {
-        self.len
+        self.digests.len()
     }
 
     /// Nothing is here yet.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    async fn hash_again(&mut self) -> Result<(), StoreError> {
-        let mut buffer = vec![0; BUFFER_BYTES];
-        loop {
-            let read = self.file.read(&mut buffer).await?;
-            if read == 0 {
-                return Ok(());
-            }
-            self.note(&buffer[..read]);
-        }
-    }
-
-    fn note(&mut self, bytes: &[u8]) {
-        self.sha1.update(bytes);
-        self.sha256.update(bytes);
-        self.len += bytes.len() as u64;
+        self.len() == 0
     }
 
     /// Throws away what came so far.
@@ -184,7 +267,7 @@ impl Partial {
     /// [`StoreError::Io`].
     pub async fn start_over(&mut self) -> Result<(), StoreError> {
         self.file.set_len(0).await?;
-        (self.sha1, self.sha256, self.len) = (Sha1::new(), Sha256::new(), 0);
+        self.digests = Digests::default();
         Ok(())
     }
 
@@ -193,13 +276,13 @@ impl Partial {
     /// # Errors
     /// [`StoreError::Length`] for more than the file has; [`StoreError::Io`].
     pub async fn add(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let len = self.len + bytes.len() as u64;
+        let len = self.len() + bytes.len() as u64;
         if len > self.facts.size {
             self.start_over().await?;
             return Err(StoreError::Length { found: len, wanted: self.facts.size });
         }
         self.file.write_all(bytes).await?;
-        self.note(bytes);
+        self.digests.add(bytes);
         Ok(())
     }
 
@@ -208,20 +291,11 @@ impl Partial {
     /// # Errors
     /// [`StoreError::Length`] keeps what came, [`StoreError::Digest`] throws it away.
     pub async fn complete(mut self) -> Result<(), StoreError> {
-        let FileFacts { size, sha1, sha256, .. } = &self.facts;
-        if self.len != *size {
-            return Err(StoreError::Length { found: self.len, wanted: *size });
-        }
-        let found: [u8; 20] = self.sha1.clone().finalize().into();
-        let wrong = if found != sha1.0 {
-            Some("SHA-1")
-        } else {
-            let found: [u8; 32] = self.sha256.clone().finalize().into();
-            sha256.filter(|wanted| wanted.0 != found).map(|_| "SHA-256")
-        };
-        if let Some(digest) = wrong {
-            fs::remove_file(&self.path).await?;
-            return Err(StoreError::Digest { digest });
+        if let Err(error) = self.digests.check(&self.facts) {
+            if matches!(error, StoreError::Digest { .. }) {
+                fs::remove_file(&self.path).await?;
+            }
+            return Err(error);
         }
         self.file.flush().await?;
         self.file.sync_all().await?;
@@ -236,7 +310,16 @@ impl Partial {
 
 #[cfg(test)]
 mod tests {
+    use sha1::Sha1;
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+
+    async fn fresh(folder: &tempfile::TempDir) -> Store {
+        let store = Store::new(folder.path());
+        store.make_ready(&[]).await.unwrap();
+        store
+    }
 
     fn facts(content: &[u8], name: &str) -> FileFacts {
         FileFacts {
@@ -260,7 +343,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_arrives_in_pieces_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(folder.path());
+        let store = fresh(&folder).await;
         let content = vec![7_u8; 700_000];
         let file = facts(&content, "x.cab");
         let mut partial = store.open_partial(&file).await.unwrap();
@@ -279,13 +362,13 @@ mod tests {
     #[tokio::test]
     async fn wrong_bytes_never_get_a_final_name() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(folder.path());
+        let store = fresh(&folder).await;
         let content = b"right content".to_vec();
         let file = facts(&content, "x.cab");
 
         let mut partial = store.open_partial(&file).await.unwrap();
         partial.add(b"wrong content").await.unwrap();
-        assert!(matches!(partial.complete().await, Err(StoreError::Digest { digest: "SHA-1" })));
+        assert!(matches!(partial.complete().await, Err(StoreError::Digest { digest: "SHA-1", .. })));
 
         let mut partial = store.open_partial(&file).await.unwrap();
         assert!(partial.is_empty(), "what was wrong is gone");
@@ -300,7 +383,7 @@ mod tests {
         let liar = FileFacts { sha256: Some(Sha256Digest([1; 32])), ..file.clone() };
         let mut partial = store.open_partial(&liar).await.unwrap();
         partial.add(&content).await.unwrap();
-        assert!(matches!(partial.complete().await, Err(StoreError::Digest { digest: "SHA-256" })));
+        assert!(matches!(partial.complete().await, Err(StoreError::Digest { digest: "SHA-256", .. })));
         assert!(!store.holds(&file).await);
     }
 
@@ -311,5 +394,47 @@ mod tests {
         let space = store.space().await.unwrap();
         assert!(space.reserve <= RESERVE_MAX_BYTES && space.reserve > 0);
         assert!(matches!(store.make_sure_of_room(u64::MAX / 2).await, Err(StoreError::Full { .. })));
+    }
+
+    #[tokio::test]
+    async fn r088_an_empty_place_where_the_disk_should_be_is_not_filled() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, file) = (folder.path().join("content"), facts(b"something", "x.cab"));
+        let store = Store::new(&missing);
+        let known = [file.clone()];
+        assert!(matches!(store.make_ready(&known).await, Err(StoreError::Strange { .. })));
+        assert!(store.space().await.is_ok() && !missing.exists(), "asking for room makes no folder");
+        assert!(matches!(store.open_partial(&file).await, Err(StoreError::Strange { .. })));
+        assert!(!missing.exists());
+
+        store.make_ready(&[]).await.unwrap();
+        store.make_ready(&known).await.expect("its mark is enough, whatever was lost");
+        std::fs::remove_file(missing.join(MARK)).unwrap();
+        assert!(store.make_ready(&known).await.is_err());
+        std::fs::create_dir(missing.join(&file.place()[..2])).unwrap();
+        std::fs::write(missing.join(file.place()), b"something").unwrap();
+        store.make_ready(&known).await.expect("so is one of its files");
+        assert!(missing.join(MARK).exists());
+    }
+
+    #[tokio::test]
+    async fn r089_a_changed_file_is_found_and_moved_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = fresh(&folder).await;
+        let file = facts(b"something", "x.cab");
+        assert!(
+            matches!(store.verify(&file).await, Err(StoreError::Io(error)) if error.kind() == io::ErrorKind::NotFound)
+        );
+        let mut partial = store.open_partial(&file).await.unwrap();
+        partial.add(b"something").await.unwrap();
+        partial.complete().await.unwrap();
+        store.verify(&file).await.unwrap();
+        let place = folder.path().join(file.place());
+        std::fs::write(&place, b"somethinG").unwrap();
+        assert!(matches!(store.verify(&file).await, Err(StoreError::Digest { digest: "SHA-1", .. })));
+        std::fs::write(&place, b"some").unwrap();
+        assert!(matches!(store.verify(&file).await, Err(StoreError::Length { found: 4, wanted: 9 })));
+        assert!(!store.has_right(&file).await.unwrap(), "and moved aside");
+        assert!(!place.exists() && folder.path().join(DAMAGED_DIR).read_dir().unwrap().count() == 1);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::store::FileFacts;
@@ -18,6 +18,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// Wait for a source that was asked to fetch a file itself.
 const LONG_WAIT: Duration = Duration::from_secs(300);
 const WAIT_MAX: Duration = Duration::from_secs(3_600);
+const NO_MOMENT: Option<DateTime<Utc>> = None;
+/// Stored files that are looked for in a folder without our mark.
+const SAMPLE_MAX: i64 = 20;
 
 /// A file that is to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +186,32 @@ pub async fn next_try(conn: &mut AsyncPgConnection) -> QueryResult<Option<DateTi
         .await
 }
 
+/// A try of a file begins with `bytes` of it here already.
+///
+/// # Errors
+/// The database's.
+pub async fn note_begun(conn: &mut AsyncPgConnection, file_row: i32, bytes: u64) -> QueryResult<()> {
+    diesel::update(content_files::table.find(file_row))
+        .set((
+            content_files::begun_at.eq(Utc::now()),
+            content_files::begun_bytes.eq(i64::try_from(bytes).unwrap_or(i64::MAX)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// No file is under way: what a worker before had begun, it does no more.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_begun(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
+    diesel::update(content_files::table.filter(content_files::begun_at.is_not_null()))
+        .set(content_files::begun_at.eq(NO_MOMENT))
+        .execute(conn)
+        .await
+}
+
 /// How many files a run wanted that are not here yet and are being fetched; one the source does not have yet is none.
 ///
 /// # Errors
@@ -207,6 +236,7 @@ pub async fn note_stored(conn: &mut AsyncPgConnection, file_row: i32) -> QueryRe
             content_files::state.eq("stored"),
             content_files::stored_at.eq(Utc::now()),
             content_files::last_error.eq(""),
+            content_files::begun_at.eq(NO_MOMENT),
         ))
         .returning(content_files::run_id)
         .get_result(conn)
@@ -249,6 +279,7 @@ pub async fn note_failure(
             content_files::attempts.eq(attempts),
             content_files::next_try.eq(next),
             content_files::last_error.eq(sentence),
+            content_files::begun_at.eq(NO_MOMENT),
         ))
         .execute(conn)
         .await?;
@@ -279,4 +310,58 @@ pub async fn retry_failed(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
         ))
         .execute(conn)
         .await
+}
+
+/// Some files that should be in the folder, for telling whether it is the right one.
+///
+/// # Errors
+/// The database's.
+pub async fn some_stored(conn: &mut AsyncPgConnection) -> QueryResult<Vec<FileFacts>> {
+    let rows: Vec<(Vec<u8>, i64, String)> = content_files::table
+        .inner_join(files::table.on(files::id.eq(content_files::file_row)))
+        .filter(content_files::state.eq("stored"))
+        .order(content_files::file_row.desc())
+        .limit(SAMPLE_MAX)
+        .select((files::sha1, files::size, files::name))
+        .load(conn)
+        .await?;
+    let facts = |(sha1, size, name): (Vec<u8>, i64, String)| {
+        let sha1 = Sha1Digest::from_slice(&sha1).ok()?;
+        Some(FileFacts { sha1, sha256: None, size: u64::try_from(size).ok()?, name })
+    };
+    Ok(rows.into_iter().filter_map(facts).collect())
+}
+
+/// A stored file is not there as it should be: it is fetched again, or forgotten when files are not kept here.
+///
+/// # Errors
+/// The database's.
+pub async fn want_again(conn: &mut AsyncPgConnection, file_row: i32, sentence: &str) -> QueryResult<()> {
+    diesel::sql_query(
+        "WITH gone AS (DELETE FROM content_files WHERE file_row = $1
+                       AND NOT EXISTS (SELECT FROM files_in_force WHERE store = 'local'))
+         UPDATE content_files SET state = 'wanted', run_id = NULL, attempts = 0, next_try = now(),
+                                  last_error = $2, stored_at = NULL
+         WHERE file_row = $1 AND state = 'stored' AND EXISTS (SELECT FROM files_in_force WHERE store = 'local')",
+    )
+    .bind::<Integer, _>(file_row)
+    .bind::<Text, _>(sentence)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A file was found in the folder, whole and right: it is stored, whether it was wanted or not.
+///
+/// # Errors
+/// The database's.
+pub async fn adopt(conn: &mut AsyncPgConnection, file_row: i32) -> QueryResult<()> {
+    diesel::sql_query(
+        "INSERT INTO content_files (file_row, state, stored_at) VALUES ($1, 'stored', now())
+         ON CONFLICT (file_row) DO UPDATE SET state = 'stored', stored_at = now(), last_error = ''",
+    )
+    .bind::<Integer, _>(file_row)
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -95,6 +95,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    content_checks (id) {
+        id -> Int8,
+        kind -> Text,
+        requested_by -> Text,
+        requested_at -> Timestamptz,
+        confirmed -> Bool,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        total -> Int8,
+        done -> Int8,
+        bytes -> Int8,
+        damaged -> Int8,
+        missing -> Int8,
+        adopted -> Int8,
+        removed -> Int8,
+        error -> Text,
+    }
+}
+
+diesel::table! {
     content_files (file_row) {
         file_row -> Int4,
         state -> Text,
@@ -104,6 +124,8 @@ diesel::table! {
         last_error -> Text,
         stored_at -> Nullable<Timestamptz>,
         restarted_at -> Nullable<Timestamptz>,
+        begun_at -> Nullable<Timestamptz>,
+        begun_bytes -> Int8,
     }
 }
 
@@ -521,6 +543,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     approval_rules,
     approvals,
     audit,
+    content_checks,
     content_files,
     declined_updates,
     documents,

@@ -152,6 +152,7 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
     let mut uncounted = Uncounted::default();
     let mut running: JoinSet<(Wanted, Outcome)> = JoinSet::new();
     let mut busy: HashMap<tokio::task::Id, i32> = HashMap::new();
+    wanted::forget_begun(&mut *context.pool.get().await?).await?;
     loop {
         let mut conn = context.pool.get().await?;
         let held: Vec<i32> = busy.values().copied().collect();
@@ -163,9 +164,14 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
             fetcher = Arc::new(self::fetcher(context).await?);
             continue;
         }
-        let due = if room == 0 { Vec::new() } else { wanted::due(&mut conn, &held, room as i64).await? };
+        let is_ready = fetcher.is_ready(&mut conn).await?;
+        let due = match room {
+            1.. if is_ready => wanted::due(&mut conn, &held, room as i64).await?,
+            _ => Vec::new(),
+        };
         for file in due {
             let (fetcher, row) = (fetcher.clone(), file.file_row);
+            wanted::note_begun(&mut conn, row, fetcher.store.partial_len(&file.facts.sha1).await).await?;
             let handle = running.spawn(async move {
                 let mut restarted = false;
                 let result = fetcher.fetch(&file, &mut restarted).await;
@@ -179,7 +185,7 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
                 return Ok(());
             }
             drop(conn);
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(if is_ready { LOOK_EVERY } else { FULL_WAIT }).await;
             continue;
         }
         drop(conn);
@@ -261,7 +267,11 @@ enum Problem {
 impl Problem {
     fn kind(&self) -> Failure {
         match self {
-            Self::NotThereYet | Self::Store(StoreError::Full { .. }) => Failure::Waiting,
+            // A folder that cannot be written is no fault of the file.
+            Self::NotThereYet
+            | Self::Store(StoreError::Full { .. } | StoreError::Io(_) | StoreError::Strange { .. }) => {
+                Failure::Waiting
+            }
             // Until a person has done something about it, each file would only use up its tries.
             Self::Content(ContentError::Upstream(UpstreamError::Proxy(error))) if error.is_sign_in() => {
                 Failure::Waiting
@@ -273,10 +283,23 @@ impl Problem {
 }
 
 impl Fetcher {
+    /// Whether the content folder takes files now. While it does not, nothing is fetched and no try is used up.
+    async fn is_ready(&self, conn: &mut AsyncPgConnection) -> Result<bool, SyncError> {
+        let known = wanted::some_stored(conn).await?;
+        let ready = match self.store.make_ready(&known).await {
+            Ok(()) => self.store.make_sure_of_room(0).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &ready {
+            tracing::warn!(%error, "no file can be fetched now");
+        }
+        Ok(ready.is_ok())
+    }
+
     /// `restarted` is set when the beginning that was here was of no use.
     async fn fetch(&self, file: &Wanted, restarted: &mut bool) -> Result<(), Problem> {
         let facts = &file.facts;
-        if self.store.holds(facts).await {
+        if self.store.has_right(facts).await? {
             return Ok(());
         }
         let mut partial = self.store.open_partial(facts).await?;

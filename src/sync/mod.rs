@@ -5,6 +5,7 @@
 
 pub mod calls;
 mod commit;
+mod content_check;
 mod context;
 mod decode;
 pub mod destinations;
@@ -33,6 +34,7 @@ mod selection;
 mod sources;
 mod state;
 
+pub use content_check::ContentCheck;
 pub use context::{ContentPlace, MicrosoftUpdate, SyncContext};
 pub use error::{RunError, SyncError};
 pub use files::Download;

@@ -30,11 +30,11 @@ pub(crate) async fn until<T: AsyncFn() -> bool>(what: &str, holds: T) {
 }
 
 /// Names and bytes of everything below a content folder that has a final name.
-fn stored(folder: &Path) -> BTreeSet<(PathBuf, Vec<u8>)> {
+pub(crate) fn stored(folder: &Path) -> BTreeSet<(PathBuf, Vec<u8>)> {
     let mut found = BTreeSet::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return found };
     for entry in entries.map(Result::unwrap) {
-        if entry.file_name() == ".partial" || !entry.path().is_dir() {
+        if entry.file_name().to_string_lossy().starts_with('.') || !entry.path().is_dir() {
             continue;
         }
         for file in std::fs::read_dir(entry.path()).unwrap().map(Result::unwrap) {
@@ -45,7 +45,7 @@ fn stored(folder: &Path) -> BTreeSet<(PathBuf, Vec<u8>)> {
     found
 }
 
-fn content(app: &TestApp) -> PathBuf {
+pub(crate) fn content(app: &TestApp) -> PathBuf {
     app.data_dir().join("content")
 }
 

@@ -11,6 +11,7 @@ mod browser_path;
 mod catalog;
 mod cluster;
 mod connections;
+mod content_store;
 mod corpus;
 mod demo;
 mod doctor;

@@ -277,6 +277,9 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/instances", "/instances", Least::Role(Role::Operator)),
     ("GET", "/content-store", "/content-store", Least::Role(Role::Reporter)),
     ("POST", "/content-store/retry", "/content-store/retry", Least::Role(Role::Operator)),
+    ("POST", "/content-store/verify", "/content-store/verify", Least::Role(Role::Operator)),
+    ("GET", "/content-store/clean-up", "/content-store/clean-up", Least::Role(Role::Administrator)),
+    ("POST", "/content-store/clean-up", "/content-store/clean-up", Least::Role(Role::Administrator)),
     ("GET", "/synchronize", "/synchronize", Least::Role(Role::Reporter)),
     ("POST", "/synchronize", "/synchronize", Least::Role(Role::Operator)),
     // Signing out comes last, because it ends the session that the others use.

@@ -66,6 +66,7 @@ fn what(kind: &str) -> &str {
         "synchronize" => "Synchronization",
         "retention" => "Daily upkeep",
         "download" => "Getting files",
+        "content_check" => "Looking after stored files",
         other => other,
     }
 }

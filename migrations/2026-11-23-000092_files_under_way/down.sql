@@ -1,0 +1,2 @@
+ALTER TABLE content_files DROP COLUMN begun_at;
+ALTER TABLE content_files DROP COLUMN begun_bytes;

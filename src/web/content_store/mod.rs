@@ -1,0 +1,193 @@
+//! `/content-store`: which files are here, which are coming, which did not come and why.
+
+mod checks;
+mod cleanup;
+mod coming;
+
+use askama::Template;
+use chrono::{TimeDelta, Utc};
+use chrono_tz::Tz;
+use diesel_async::AsyncPgConnection;
+use rocket::{Route, State, get, post, routes};
+
+use super::moment::Moment;
+use super::{Db, Operator, PageError, Reply, Reporter, Shell, Wants, words};
+use crate::accounts::audit;
+use crate::content::overview::{self, LIST_MAX, Missing, Share};
+use crate::content::{Store, StoreError, wanted};
+use crate::settings::{self, FileStore, Files};
+use checks::CheckView;
+use coming::Incoming;
+
+/// How long files that began again are told.
+const RESTARTS_SHOWN: TimeDelta = TimeDelta::days(7);
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show_content_store, retry, checks::verify, cleanup::show_clean_up, cleanup::clean_up]
+}
+
+#[derive(Template)]
+#[template(path = "content_store/index.html", blocks = ["figures"])]
+struct StorePage {
+    shell: Shell,
+    /// What the settings say, in a sentence.
+    choice: &'static str,
+    stored: Amount,
+    wanted: Amount,
+    failed: Amount,
+    disk: Disk,
+    /// Files that began again lately, because only whole files were sent.
+    restarted: i64,
+    incoming: Incoming,
+    coming: Vec<Line>,
+    not_come: Vec<Line>,
+    list_max: i64,
+    /// The last of each kind.
+    checks: Vec<CheckView>,
+    check_active: bool,
+    /// By product, by classification; empty in the part that refreshes itself.
+    shares: Vec<Breakdown>,
+}
+
+/// Files in one state.
+#[derive(Default)]
+struct Amount {
+    files: String,
+    count: i64,
+    bytes: String,
+}
+
+/// The disk, as far as it matters here.
+#[derive(Default)]
+struct Disk {
+    free: String,
+    reserve: String,
+    /// It could not be asked.
+    error: Option<String>,
+    is_full: bool,
+    /// The folder has none of the files that should be in it.
+    is_strange: bool,
+    folder: String,
+}
+
+/// A file that is not here.
+struct Line {
+    name: String,
+    size: String,
+    attempts: i32,
+    next_try: Moment,
+    why: String,
+}
+
+/// Stored files by the categories of one type.
+struct Breakdown {
+    id: &'static str,
+    label: &'static str,
+    rows: Vec<(String, String, String)>,
+}
+
+#[get("/content-store")]
+async fn show_content_store(
+    reporter: Reporter,
+    wants: Wants,
+    mut db: Db,
+    store: &State<Store>,
+) -> Result<Reply, PageError> {
+    let conn = &mut *db.0;
+    let zone = settings::load(conn).await.map_err(PageError::internal)?.schedule.time_zone;
+    let files = settings::files_in_force(conn).await.map_err(PageError::internal)?.files;
+    let amounts = overview::amounts(conn).await?;
+    let amount = |state: &str| {
+        let found = amounts.iter().find(|one| one.state == state);
+        let (files, bytes) = found.map_or((0, 0), |one| (one.files, one.bytes));
+        Amount { files: words::grouped(files), count: files, bytes: words::size(bytes) }
+    };
+    let disk = match disk(conn, store).await? {
+        Ok(disk) => disk,
+        Err(error) => Disk { error: Some(error.to_string()), ..Disk::default() },
+    };
+    let checks = checks::latest(conn, zone).await?;
+    let page = StorePage {
+        restarted: overview::restarted_since(conn, Utc::now() - RESTARTS_SHOWN).await?,
+        choice: choice(&files),
+        stored: amount("stored"),
+        wanted: amount("wanted"),
+        failed: amount("failed"),
+        incoming: Incoming::load(conn, store).await?,
+        coming: lines(overview::missing(conn, "wanted").await?, zone),
+        not_come: lines(overview::missing(conn, "failed").await?, zone),
+        list_max: LIST_MAX,
+        check_active: checks.iter().any(|check| check.is_active),
+        checks,
+        shares: if wants == Wants::Page { shares(conn).await? } else { Vec::new() },
+        shell: reporter.shell,
+        disk,
+    };
+    let reply = match wants {
+        Wants::Page => Reply::ok(&page)?,
+        Wants::Fragment => Reply::ok(&page.as_figures())?,
+    };
+    Ok(reply.header("Vary", "HX-Request"))
+}
+
+fn choice(files: &Files) -> &'static str {
+    match (files.store, files.deferred) {
+        (FileStore::Source, _) => "Files are not stored here; computers install from Microsoft Update.",
+        (FileStore::Local, true) => "Files are fetched when an update is approved for installation.",
+        (FileStore::Local, false) => "Files are fetched along with each synchronization.",
+    }
+}
+
+async fn disk(conn: &mut AsyncPgConnection, store: &Store) -> Result<Result<Disk, StoreError>, PageError> {
+    let known = wanted::some_stored(conn).await?;
+    let asked = async {
+        let (space, is_strange) = (store.space().await?, store.is_strange(&known).await?);
+        let shown = |bytes| words::size(i64::try_from(bytes).unwrap_or(i64::MAX));
+        Ok(Disk {
+            free: shown(space.free),
+            reserve: shown(space.reserve),
+            error: None,
+            is_full: space.free <= space.reserve,
+            is_strange,
+            folder: store.root().display().to_string(),
+        })
+    };
+    Ok(asked.await)
+}
+
+async fn shares(conn: &mut AsyncPgConnection) -> Result<Vec<Breakdown>, PageError> {
+    let kinds = [
+        ("products", "By product", "Product"),
+        ("classifications", "By classification", "UpdateClassification"),
+    ];
+    let mut found = Vec::new();
+    for (id, label, category_type) in kinds {
+        let row = |share: Share| (share.title, words::grouped(share.files), words::size(share.bytes));
+        let rows: Vec<_> = overview::shares(conn, category_type).await?.into_iter().map(row).collect();
+        if !rows.is_empty() {
+            found.push(Breakdown { id, label, rows });
+        }
+    }
+    Ok(found)
+}
+
+#[post("/content-store/retry")]
+async fn retry(operator: Operator, mut db: Db) -> Result<Reply, PageError> {
+    let count = wanted::retry_failed(&mut db.0).await?;
+    let files = words::counted(count as i64, "file", "files");
+    audit::record(&mut db.0, operator.shell.audit("content.retry", &files)).await?;
+    Ok(Reply::SeeOther("/content-store".to_owned()))
+}
+
+fn lines(found: Vec<Missing>, zone: Tz) -> Vec<Line> {
+    found
+        .into_iter()
+        .map(|one| Line {
+            name: one.name,
+            size: words::size(one.size),
+            attempts: one.attempts,
+            next_try: Moment::new(one.next_try, zone),
+            why: one.last_error,
+        })
+        .collect()
+}
