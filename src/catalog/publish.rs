@@ -132,6 +132,7 @@ pub async fn publish(
         conn.batch_execute("ANALYZE updates").await?;
     }
     membership::refresh(conn, stamped.stamp).await?;
+    conn.batch_execute(MAKE_FOUND).await?;
     for note in [NOTE_CHANGES, MARK_SUPERSEDED] {
         diesel::sql_query(note)
             .bind::<BigInt, _>(stamped.stamp)
@@ -218,16 +219,13 @@ WHERE u.update_row IS NULL OR u.revision_number < r.revision_number
 ORDER BY r.update_row, r.revision_number DESC;
 ANALYZE publishing";
 
-/// $1 stamp, $2 run. Only what can be approved is searched for, so only that gets search text.
+/// $1 stamp, $2 run.
 const REPLACE_CURRENT: &str = "
 INSERT INTO updates (update_row, update_id, revision_row, revision_number, changed_stamp, first_run_id,
     last_run_id, arrived_at, kind, approvable, expired, severity, category_type, title, kb, bulletin,
-    created, search)
+    created)
 SELECT p.update_row, i.update_id, r.id, r.revision_number, $1, $2, $2, now(), r.kind, r.approvable,
-    r.expired, r.severity, r.category_type, r.title, r.kb, r.bulletin, r.created,
-    CASE WHEN r.approvable THEN lower(concat_ws(' ', r.title,
-        CASE WHEN r.kb <> '' THEN 'kb' || replace(r.kb, ' ', ' kb') END,
-        nullif(r.bulletin, ''), i.update_id::text, left(r.description, 1000))) ELSE '' END
+    r.expired, r.severity, r.category_type, r.title, r.kb, r.bulletin, r.created
 FROM publishing p
 JOIN revisions r ON r.id = p.revision_row
 JOIN update_ids i ON i.id = p.update_row
@@ -236,7 +234,20 @@ ON CONFLICT (update_row) DO UPDATE SET
     changed_stamp = excluded.changed_stamp, last_run_id = excluded.last_run_id, kind = excluded.kind,
     approvable = excluded.approvable, expired = excluded.expired, severity = excluded.severity,
     category_type = excluded.category_type, title = excluded.title, kb = excluded.kb,
-    bulletin = excluded.bulletin, created = excluded.created, search = excluded.search";
+    bulletin = excluded.bulletin, created = excluded.created";
+
+/// Only what can be approved is searched for.
+const MAKE_FOUND: &str = "
+INSERT INTO update_search AS known (update_row, search, categories)
+SELECT u.update_row,
+    lower(concat_ws(' ', u.title, CASE WHEN u.kb <> '' THEN 'kb' || replace(u.kb, ' ', ' kb') END,
+        nullif(u.bulletin, ''), u.update_id::text, left(r.description, 1000))),
+    ARRAY(SELECT m.category_row FROM update_categories m WHERE m.update_row = u.update_row ORDER BY 1)
+FROM publishing_affected a
+JOIN updates u ON u.update_row = a.update_row AND u.approvable
+JOIN revisions r ON r.id = u.revision_row
+ON CONFLICT (update_row) DO UPDATE SET search = excluded.search, categories = excluded.categories
+WHERE (known.search, known.categories) IS DISTINCT FROM (excluded.search, excluded.categories)";
 
 const MARK_PUBLISHED: &str = "
 UPDATE revisions r SET published = true FROM publishing_revisions n WHERE r.id = n.id";

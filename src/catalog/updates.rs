@@ -25,7 +25,10 @@ use filter::Resolved;
 /// Most updates on one page.
 pub const PAGE_MAX: i64 = 200;
 /// Counting stops here; see [`Count`].
-pub const COUNT_MAX: i64 = 10_000;
+pub const COUNT_MAX: i64 = 2_000;
+
+/// Up to so many matches are sorted by themselves.
+const FEW_MAX: i64 = 500;
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,14 +130,17 @@ pub async fn list(
     conn.transaction(async |conn| list_indexed(conn, filter, sort, cut, limit).await).await
 }
 
-/// The planner believes that a filter with a limit soon finds enough in a scan of the whole table; when it is wrong,
-/// that takes seconds. Each filter has an index to begin with, so it is told to use one. In a transaction, which ends
-/// that.
-async fn without_scans(conn: &mut AsyncPgConnection) -> Result<(), CatalogError> {
-    // What is avoided counts as very dear, and dear queries would be compiled first.
-    conn.batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off").await?;
-    Ok(())
-}
+/// How these queries are planned; in a transaction, which ends it.
+///
+/// - No scans: the planner believes that a filter with a limit soon finds enough in a scan of the whole table; when it
+///   is wrong, that takes seconds. Each filter has an index to begin with.
+/// - No compilation: what is avoided counts as very dear, and dear queries would be compiled first.
+/// - One process: others than this page want the second core.
+/// - A plan for these very values: the right one for a frequent category is wrong for a rare one.
+/// - Far pages cost what near ones do, as in memory and on flash.
+const PLANNING: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
+    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = force_custom_plan;
+    SET LOCAL random_page_cost = 1.1";
 
 async fn list_indexed(
     conn: &mut AsyncPgConnection,
@@ -143,7 +149,7 @@ async fn list_indexed(
     cut: Cut,
     limit: i64,
 ) -> Result<UpdatePage, CatalogError> {
-    without_scans(conn).await?;
+    conn.batch_execute(PLANNING).await?;
     let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
     let filter = Resolved::new(conn, filter).await?;
     let classes = order::classes(conn, sort).await?;
@@ -158,9 +164,14 @@ async fn list_indexed(
     let back = matches!(cut, Cut::Before(_));
     let wanted: Vec<usize> =
         if back { (0..=start).rev().collect() } else { (start..classes.len()).collect() };
+    let few = if classes.len() > 1 { few(conn, &filter).await? } else { None };
     let mut rows: Vec<(u16, Row)> = Vec::with_capacity(limit + 1);
     for class in wanted {
-        let query = classes[class].narrow(filter.query(), filter.mirrored());
+        let query = match &few {
+            Some(rows) => updates::table.into_boxed().filter(updates::update_row.eq_any(rows)),
+            None => filter.query(),
+        };
+        let query = classes[class].narrow(query, &filter);
         let query = order::sorted(query, sort, back, place.clone().filter(|_| class == start));
         let missing = limit + 1 - rows.len();
         let found: Vec<Row> = query.limit(missing as i64).select(Row::as_select()).load(conn).await?;
@@ -182,15 +193,29 @@ async fn list_indexed(
     })
 }
 
+/// The rows of everything that matches, when that is little: then it is looked for once, and not for each class.
+async fn few(conn: &mut AsyncPgConnection, filter: &Resolved<'_>) -> Result<Option<Vec<i32>>, CatalogError> {
+    if !filter.is_narrow() {
+        return Ok(None);
+    }
+    let rows: Vec<i32> = filter.query().select(updates::update_row).limit(FEW_MAX + 1).load(conn).await?;
+    Ok((rows.len() as i64 <= FEW_MAX).then_some(rows))
+}
+
 /// How many updates match, counted up to [`COUNT_MAX`].
 ///
 /// # Errors
 /// [`CatalogError::Query`] when the database fails.
 pub async fn count(conn: &mut AsyncPgConnection, filter: &UpdateFilter) -> Result<Count, CatalogError> {
-    let filter = Resolved::new(conn, filter).await?;
-    let rows: Vec<i32> = filter.query().select(updates::update_row).limit(COUNT_MAX + 1).load(conn).await?;
-    let found = rows.len() as i64;
-    Ok(Count { at_least: found.min(COUNT_MAX), more: found > COUNT_MAX })
+    conn.transaction(async |conn| {
+        conn.batch_execute(PLANNING).await?;
+        let filter = Resolved::new(conn, filter).await?;
+        let rows: Vec<i32> =
+            filter.query().select(updates::update_row).limit(COUNT_MAX + 1).load(conn).await?;
+        let found = rows.len() as i64;
+        Ok(Count { at_least: found.min(COUNT_MAX), more: found > COUNT_MAX })
+    })
+    .await
 }
 
 /// Whether anything was ever published that can be approved.

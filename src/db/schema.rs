@@ -504,6 +504,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    update_search (update_row) {
+        update_row -> Int4,
+        search -> Text,
+        categories -> Array<Int4>,
+    }
+}
+
+diesel::table! {
     updates (update_row) {
         update_row -> Int4,
         update_id -> Uuid,
@@ -523,7 +531,6 @@ diesel::table! {
         kb -> Text,
         bulletin -> Text,
         created -> Timestamptz,
-        search -> Text,
     }
 }
 
@@ -576,6 +583,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     update_categories,
     update_changes,
     update_ids,
+    update_search,
     updates,
     withdrawn_approvals,
 );

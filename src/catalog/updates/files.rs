@@ -8,6 +8,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use crate::db::schema::content_files;
+
 /// What can be said of all files of an update together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileState {
@@ -57,7 +59,7 @@ impl FileState {
 macro_rules! having {
     ($states:literal) => {
         concat!(
-            "updates.update_row IN (WITH RECURSIVE up (update_row) AS (
+            "(WITH RECURSIVE up (update_row) AS (
                 SELECT u.update_row FROM content_files c
                 JOIN revision_files rf ON rf.file_row = c.file_row
                 JOIN updates u ON u.revision_row = rf.revision_row
@@ -71,13 +73,52 @@ macro_rules! having {
     };
 }
 
+/// For few: the planner begins with the updates of an array.
+macro_rules! among {
+    ($states:literal) => {
+        concat!("updates.update_row = ANY (ARRAY", having!($states), ")")
+    };
+}
+
+/// For many: each update of the list's order is looked up, until the page is full.
+macro_rules! looked_up {
+    ($states:literal) => {
+        concat!("(updates.update_row IN ", having!($states), ") IS TRUE")
+    };
+}
+
+/// How many files are in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Amount {
+    Few,
+    Many,
+}
+
+/// More than so many files are many.
+const FEW_MAX: i64 = 5_000;
+
+/// How many files are stored.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn stored(conn: &mut AsyncPgConnection) -> QueryResult<Amount> {
+    let some = content_files::table.filter(content_files::state.eq("stored")).select(content_files::file_row);
+    let rows: Vec<i32> = some.limit(FEW_MAX + 1).load(conn).await?;
+    Ok(if rows.len() as i64 > FEW_MAX { Amount::Many } else { Amount::Few })
+}
+
 /// The condition on `updates` for a state.
-pub(super) fn in_state(state: FileState) -> SqlLiteral<Bool> {
-    sql(match state {
-        FileState::Failed => having!("'failed'"),
-        FileState::Coming => concat!(having!("'wanted'"), " AND NOT ", having!("'failed'")),
-        FileState::Stored => concat!(having!("'stored'"), " AND NOT ", having!("'wanted', 'failed'")),
-        FileState::NotWanted => concat!("NOT ", having!("'stored', 'wanted', 'failed'")),
+pub(super) fn in_state(state: FileState, stored: Amount) -> SqlLiteral<Bool> {
+    sql(match (state, stored) {
+        (FileState::Failed, _) => among!("'failed'"),
+        (FileState::Coming, _) => concat!(among!("'wanted'"), " AND NOT ", looked_up!("'failed'")),
+        (FileState::Stored, Amount::Few) => {
+            concat!(among!("'stored'"), " AND NOT ", looked_up!("'wanted', 'failed'"))
+        }
+        (FileState::Stored, Amount::Many) => {
+            concat!(looked_up!("'stored'"), " AND NOT ", looked_up!("'wanted', 'failed'"))
+        }
+        (FileState::NotWanted, _) => concat!("NOT ", looked_up!("'stored', 'wanted', 'failed'")),
     })
 }
 

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::files::{self, FileState};
 use crate::catalog::changes::ChangeKind;
 use crate::catalog::{CatalogError, categories};
-use crate::db::schema::{approvals, declined_updates, update_categories, update_changes, updates};
+use crate::db::schema::{
+    approvals, declined_updates, update_categories, update_changes, update_search, updates,
+};
 
 /// Most words of a search text that count; the others are ignored.
 const WORDS_MAX: usize = 8;
@@ -82,7 +84,7 @@ pub struct UpdateFilter {
 }
 
 diesel::define_sql_function! {
-    /// Lower case by the rules of the database, as in `updates.search`.
+    /// Lower case by the rules of the database, as in `update_search.search`.
     fn lower(text: Text) -> Text;
 }
 
@@ -94,6 +96,8 @@ pub(super) struct Resolved<'f> {
     filter: &'f UpdateFilter,
     /// One of the rows of each entry must be named.
     members: Vec<Vec<i32>>,
+    /// How many files are in a state, as far as it matters.
+    stored: files::Amount,
 }
 
 impl<'f> Resolved<'f> {
@@ -104,7 +108,17 @@ impl<'f> Resolved<'f> {
         for id in [filter.classification, filter.product].into_iter().flatten() {
             members.push(categories::rows_with_descendants(conn, &[id]).await?);
         }
-        Ok(Self { filter, members })
+        Ok(Self { filter, members, stored: files::stored(conn).await? })
+    }
+
+    /// Whether it has words or categories, and so may leave little.
+    pub fn is_narrow(&self) -> bool {
+        !self.members.is_empty() || !self.filter.text.trim().is_empty()
+    }
+
+    /// How many files are stored.
+    pub fn stored(&self) -> files::Amount {
+        self.stored
     }
 
     /// Whose decisions count.
@@ -139,16 +153,34 @@ impl<'f> Resolved<'f> {
             };
         }
         if let Some(state) = filter.files {
-            query = query.filter(files::in_state(state));
+            query = query.filter(files::in_state(state, self.stored));
         }
         query = decided(query, filter.approval, filter.mirrored);
-        for pattern in patterns(&filter.text) {
-            query = query.filter(updates::search.like(lower(pattern)));
+        self.found(query)
+    }
+}
+
+impl Resolved<'_> {
+    /// Narrows a query by words and categories, which one index answers together.
+    fn found<'a>(&self, mut query: Boxed<'a>) -> Boxed<'a> {
+        let mut found = update_search::table.select(update_search::update_row).into_boxed();
+        let mut narrows = !self.members.is_empty();
+        for word in words(&self.filter.text) {
+            match id(&word) {
+                Some(id) => query = query.filter(updates::update_id.eq(id)),
+                None => {
+                    found = found.filter(update_search::search.like(lower(pattern(&word))));
+                    narrows = true;
+                }
+            }
+        }
+        if !narrows {
+            return query;
         }
         for rows in &self.members {
-            query = member_of(query, rows.clone());
+            found = found.filter(update_search::categories.overlaps_with(rows.clone()));
         }
-        query
+        query.filter(updates::update_row.eq_any(found))
     }
 }
 
@@ -180,12 +212,13 @@ fn decided<'a>(query: Boxed<'a>, approval: ApprovalFilter, mirrored: bool) -> Bo
         ApprovalFilter::NotApproved => without(query.filter(not(exists(declined))), &DONE, mirrored),
         ApprovalFilter::WaitsForLicense => {
             let waits = sql::<Bool>(
-                "updates.revision_row IN (SELECT r.id FROM revisions r
+                // An array, because few have terms: the planner expects that of an array, and begins with them.
+                "updates.revision_row = ANY (ARRAY(SELECT r.id FROM revisions r
                  WHERE (r.details->>'eula') IS NOT NULL AND NOT EXISTS (SELECT FROM accepted_licenses l
                        WHERE l.license_id::text = r.details->>'eula' AND l.mirrored = ",
             );
             let query = query.filter(not(exists(declined)));
-            without(query.filter(waits.bind::<Bool, _>(mirrored).sql("))")), &[INSTALL], mirrored)
+            without(query.filter(waits.bind::<Bool, _>(mirrored).sql(")))")), &[INSTALL], mirrored)
         }
         ApprovalFilter::Action(action) => with(query.filter(not(exists(declined))), action, mirrored),
     }
@@ -230,32 +263,45 @@ fn without<'a>(query: Boxed<'a>, actions: &[i16], mirrored: bool) -> Boxed<'a> {
     )))
 }
 
-/// One LIKE pattern for each word, with the signs that mean something to LIKE made plain.
-fn patterns(text: &str) -> Vec<String> {
+/// The words of a search text that count.
+fn words(text: &str) -> Vec<String> {
     let text: String = text.chars().filter(|sign| *sign != '\0').take(TEXT_LEN_MAX).collect();
-    text.split_whitespace()
-        .take(WORDS_MAX)
-        .map(|word| {
-            let plain = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            format!("%{plain}%")
-        })
-        .collect()
+    text.split_whitespace().take(WORDS_MAX).map(str::to_owned).collect()
+}
+
+/// A word that is a whole update id: that update is meant, and no other that names it.
+fn id(word: &str) -> Option<Uuid> {
+    Uuid::parse_str(word).ok().filter(|_| word.len() == 36)
+}
+
+/// The LIKE pattern of a word, with the signs that mean something to LIKE made plain.
+fn pattern(word: &str) -> String {
+    let plain = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{plain}%")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{TEXT_LEN_MAX, WORDS_MAX, patterns};
+    use super::{TEXT_LEN_MAX, WORDS_MAX, id, pattern, words};
 
     #[test]
     fn each_word_is_looked_for_and_signs_of_like_are_plain() {
-        assert_eq!(patterns(" KB500  100%_a\\b "), ["%KB500%", "%100\\%\\_a\\\\b%"]);
-        assert!(patterns(" \t ").is_empty());
+        assert_eq!(words(" KB500  100%_a\\b "), ["KB500", "100%_a\\b"]);
+        assert_eq!(pattern("100%_a\\b"), "%100\\%\\_a\\\\b%");
+        assert!(words(" \t ").is_empty());
     }
 
     #[test]
     fn r023_nul_and_endless_texts_are_cut() {
-        assert_eq!(patterns("a\0b"), ["%ab%"]);
-        assert_eq!(patterns(&"x ".repeat(500)).len(), WORDS_MAX);
-        assert_eq!(patterns(&"y".repeat(5_000))[0].len(), TEXT_LEN_MAX + 2);
+        assert_eq!(words("a\0b"), ["ab"]);
+        assert_eq!(words(&"x ".repeat(500)).len(), WORDS_MAX);
+        assert_eq!(words(&"y".repeat(5_000))[0].len(), TEXT_LEN_MAX);
+    }
+
+    #[test]
+    fn only_a_whole_id_is_an_id() {
+        assert!(id("1B86B7D5-8b1e-4c06-9d51-6d3e0a1c9a01").is_some());
+        assert_eq!(id("1b86b7d58b1e4c069d516d3e0a1c9a01"), None);
+        assert_eq!(id("1b86b7d5-8b1e-4c06-9d51-6d3e0a1c9a0"), None);
     }
 }

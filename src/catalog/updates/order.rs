@@ -12,7 +12,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::files::{self, FileState};
-use super::filter::{Boxed, declined, member_of, no_member_of, strongest};
+use super::filter::{Boxed, Resolved, declined, member_of, no_member_of, strongest};
 use crate::catalog::{CatalogError, categories};
 use crate::db::schema::updates;
 
@@ -126,7 +126,8 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub fn narrow<'a>(&self, query: Boxed<'a>, mirrored: bool) -> Boxed<'a> {
+    pub fn narrow<'a>(&self, query: Boxed<'a>, filter: &Resolved<'_>) -> Boxed<'a> {
+        let mirrored = filter.mirrored();
         match self {
             Self::All => query,
             Self::Severity(code) => query.filter(updates::severity.eq(*code)),
@@ -136,7 +137,7 @@ impl Class {
             Self::Unclassified { all } => no_member_of(query, all.clone()),
             Self::Action(action) => strongest(query, *action, mirrored),
             Self::Declined => declined(query, mirrored),
-            Self::Files(state) => query.filter(files::in_state(*state)),
+            Self::Files(state) => query.filter(files::in_state(*state, filter.stored())),
         }
     }
 }

@@ -83,7 +83,7 @@ fn only(approval: ApprovalFilter) -> UpdateFilter {
     UpdateFilter { approval, ..UpdateFilter::default() }
 }
 
-/// `61,204`, or `more than 10,000`; `None` for none.
+/// `61,204`, or `more than 2,000`; `None` for none.
 async fn count(conn: &mut AsyncPgConnection, filter: UpdateFilter) -> Result<Option<String>, PageError> {
     let Count { at_least, more } = updates::count(conn, &filter).await?;
     let number = words::grouped(at_least);

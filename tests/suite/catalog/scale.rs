@@ -1,7 +1,7 @@
 //! The list at size: no filter scans the table of updates, whatever it asks for.
 //!
 //! `WEIR_SCALE=500000 cargo test --test suite scale -- --nocapture` loads so many and prints how long each filter
-//! took at the server.
+//! took at the server, the median of five.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ SELECT n, CASE WHEN n <= 68 THEN 2 WHEN n <= 80 THEN 3 ELSE 0 END AS kind,
                'Feature Update', 'Dynamic Update', 'Preview Update'])[1 + n % 8] || ' for ' ||
         (ARRAY['Windows 11', 'Windows 10', 'Windows Server 2022', 'Office 2016', 'SQL Server 2019', 'Exchange',
                'Visual Studio', '.NET 8.0', 'Microsoft Edge'])[1 + n / 8 % 9] || ' for ' ||
-        (ARRAY['x64', 'x86', 'arm64'])[1 + n / 72 % 3] || '-based Systems, build ' || (n * 7919) % 100003 ||
+        (ARRAY['x64', 'x86', 'arm64'])[1 + n / 72 % 3] || '-based Systems, build ' || (n::bigint * 7919) % 100003 ||
         ' (KB' || 4000000 + n || ')' END AS title,
     CASE WHEN n <= 80 THEN '' ELSE (4000000 + n)::text END AS kb,
     now() - (n * 31 % 3650) * interval '1 day' - n * interval '1 second' AS created
@@ -46,16 +46,19 @@ SELECT n, 1, 1, true, kind, kind = 0, kind = 0 AND n % 10 = 3, CASE WHEN kind = 
     CASE WHEN kind = 0 AND n % 400 = 3 THEN '{"eula": "00000000-0000-0000-0000-0000000000e1"}'::jsonb ELSE '{}' END
 FROM made ORDER BY n;
 INSERT INTO updates (update_row, update_id, revision_row, revision_number, changed_stamp, first_run_id, last_run_id,
-    arrived_at, kind, approvable, expired, superseded, severity, category_type, title, kb, bulletin, created, search)
+    arrived_at, kind, approvable, expired, superseded, severity, category_type, title, kb, bulletin, created)
 SELECT r.update_row, i.update_id, r.id, 1, 1, 1 + r.update_row % 200, 1 + r.update_row % 200,
     now() - (r.update_row % 200) * interval '1 day', r.kind, r.approvable, r.expired, r.update_row % 3 = 0, r.severity,
-    r.category_type, r.title, r.kb, '', r.created,
-    CASE WHEN r.approvable THEN lower(concat_ws(' ', r.title, 'kb' || r.kb, i.update_id::text, r.description)) ELSE '' END
+    r.category_type, r.title, r.kb, '', r.created
 FROM revisions r JOIN update_ids i ON i.id = r.update_row ORDER BY r.update_row;
 INSERT INTO update_categories (update_row, category_row)
 SELECT n, 1 + n % 6 FROM generate_series(7, 68) n
 UNION SELECT n, 7 + n % 62 FROM generate_series(81, 80 + $N) n
 UNION SELECT n, 69 + n / 62 % 12 FROM generate_series(81, 80 + $N) n;
+INSERT INTO update_search (update_row, search, categories)
+SELECT u.update_row, lower(concat_ws(' ', r.title, 'kb' || r.kb, u.update_id::text, r.description)),
+    ARRAY(SELECT m.category_row FROM update_categories m WHERE m.update_row = u.update_row)
+FROM updates u JOIN revisions r ON r.id = u.revision_row WHERE u.approvable;
 INSERT INTO update_changes (stamp, update_row, change, run_id)
 SELECT 2 + n % 200, n, 0, 1 + n % 200 FROM generate_series(81, 80 + $N) n;
 INSERT INTO approvals (update_id, revision_number, group_id, action, approved_by, stamp)
@@ -75,7 +78,8 @@ SELECT id, CASE WHEN id % 50 = 0 THEN 'failed' WHEN id % 9 = 0 THEN 'wanted' ELS
 async fn loaded(rows: i64) -> TestDatabase {
     let database = TestDatabase::create().await;
     let client = database.client().await;
-    let sql = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'updates' AND indexdef NOT LIKE '%UNIQUE%'";
+    let sql = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('updates', 'update_search')
+        AND indexdef NOT LIKE '%UNIQUE%'";
     let indexes: Vec<(String, String)> =
         client.query(sql, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
     assert!(indexes.len() > 4);
@@ -204,16 +208,22 @@ async fn no_filter_scans_the_table_of_updates() {
             .unwrap();
         assert_eq!(scanned, 0, "{name}: the table of updates was scanned");
         if measuring.is_some() {
-            let began = Instant::now();
-            updates::list(&mut conn, &filter, sort, Cut::First, 50).await.unwrap();
-            let listed = began.elapsed();
-            updates::count(&mut conn, &filter).await.unwrap();
+            let mut tries = Vec::new();
+            for _ in 0..5 {
+                let began = Instant::now();
+                updates::list(&mut conn, &filter, sort, Cut::First, 50).await.unwrap();
+                let listed = began.elapsed();
+                updates::count(&mut conn, &filter).await.unwrap();
+                tries.push((began.elapsed(), listed));
+            }
+            tries.sort_unstable();
+            let (time, listed) = tries[2];
             println!(
                 "{:>6.1} ms  list {:>6.1} ms  {name}",
-                began.elapsed().as_secs_f64() * 1e3,
+                time.as_secs_f64() * 1e3,
                 listed.as_secs_f64() * 1e3
             );
-            times.push((began.elapsed(), name));
+            times.push((time, name));
         }
     }
     if measuring.is_some() {
