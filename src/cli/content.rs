@@ -11,7 +11,7 @@ use crate::app::background::Background;
 use crate::config::Config;
 use crate::content::checks::{self, Check, CheckKind};
 use crate::content::cleanup::{self, Plan, Why};
-use crate::content::{Store, overview};
+use crate::content::{Store, limits, overview};
 use crate::jobs::{self, QueueError};
 
 /// Between two looks at the check.
@@ -94,7 +94,8 @@ async fn stats(context: &Context) -> Result<String, CliError> {
             amounts.iter().find(|one| one.state == state).map_or((0, 0), |one| (one.files, one.bytes));
         text.push_str(&format!("{label}: {files} files, {bytes} bytes\n"));
     }
-    let space = store(context).space().await.map_err(anyhow::Error::from)?;
+    let reserve = limits::load(&mut conn).await?.reserve;
+    let space = store(context).with_reserve(reserve).space().await.map_err(anyhow::Error::from)?;
     Ok(format!("{text}Free on the disk: {} bytes, of which {} are kept free", space.free, space.reserve))
 }
 

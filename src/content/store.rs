@@ -71,20 +71,28 @@ impl FileFacts {
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Bytes of the disk that are never used; `None`: by rule.
+    reserve: Option<u64>,
 }
 
 /// Space on the disk that holds the store, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     pub free: u64,
-    /// Never used: a tenth of the disk, at most 5 GiB.
+    /// Never used.
     pub reserve: u64,
 }
 
 impl Store {
     /// The store in this folder; nothing is made or looked at yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), reserve: None }
+    }
+
+    /// The same store with another reserve, in bytes; `None`: a tenth of the disk, at most 5 GiB.
+    #[must_use]
+    pub fn with_reserve(&self, reserve: Option<u64>) -> Self {
+        Self { root: self.root.clone(), reserve }
     }
 
     /// The folder.
@@ -104,7 +112,8 @@ impl Store {
         let about = nix::sys::statvfs::statvfs(place).map_err(io::Error::from)?;
         let unit = about.fragment_size();
         let free = about.blocks_available().saturating_mul(unit);
-        let reserve = (about.blocks().saturating_mul(unit) / 100 * RESERVE_PERCENT).min(RESERVE_MAX_BYTES);
+        let by_rule = (about.blocks().saturating_mul(unit) / 100 * RESERVE_PERCENT).min(RESERVE_MAX_BYTES);
+        let reserve = self.reserve.unwrap_or(by_rule);
         Ok(Space { free, reserve })
     }
 
@@ -393,6 +402,8 @@ mod tests {
         let store = Store::new(folder.path());
         let space = store.space().await.unwrap();
         assert!(space.reserve <= RESERVE_MAX_BYTES && space.reserve > 0);
+        let greedy = store.with_reserve(Some(u64::MAX / 2));
+        assert!(matches!(greedy.make_sure_of_room(0).await, Err(StoreError::Full { .. })));
         assert!(matches!(store.make_sure_of_room(u64::MAX / 2).await, Err(StoreError::Full { .. })));
     }
 

@@ -130,6 +130,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    content_limits (one) {
+        one -> Bool,
+        version -> Int8,
+        rate_bytes -> Int8,
+        other_hours -> Bool,
+        other_from -> Text,
+        other_until -> Text,
+        other_rate_bytes -> Int8,
+        workers -> Int4,
+        per_host -> Int4,
+        reserve_bytes -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
     declined_updates (update_id, mirrored) {
         update_id -> Uuid,
         mirrored -> Bool,
@@ -552,6 +567,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit,
     content_checks,
     content_files,
+    content_limits,
     declined_updates,
     documents,
     downstream_servers,

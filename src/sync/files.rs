@@ -12,9 +12,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::bandwidth::Bandwidth;
 use super::context::SyncContext;
 use super::hosts::allowed_host;
 use super::{SyncError, destinations};
+use crate::content::limits;
 use crate::content::wanted::{self, Failure, Wanted};
 use crate::content::{Partial, Store, StoreError};
 use crate::db::Pool;
@@ -25,14 +27,14 @@ use crate::upstream::{ContentClient, ContentError, Identity, Traffic, UpstreamCl
 
 /// The job's kind in the queue; there is one at a time.
 const JOB_KIND: &str = "download";
-/// Files under way at once.
-const WORKERS: usize = 8;
+/// Due files that are looked at for a free place; those of a busy host wait.
+const DUE_MAX: i64 = 64;
 /// A part of a file that is worth a request of its own: this many bytes, or this share of a small file.
 const PART_MIN_BYTES: u64 = 64 * 1024;
 const PARTS_MAX: u64 = 1_000;
 /// Files whose hosts are counted in one statement.
 const UNCOUNTED_MAX: usize = 100;
-/// Between two looks while every wanted file waits for its next try.
+/// Between two looks at the settings and at what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at what is wanted while nobody fetches.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(3);
@@ -107,8 +109,9 @@ impl Job for Download {
 
 /// Where files come from, and by which way, as long as the options stay as they are.
 struct Fetcher {
-    /// Of the options it was made from.
-    version: i64,
+    /// Of the options and of the limits it was made from.
+    versions: (i64, i64),
+    bandwidth: Arc<Bandwidth>,
     client: ContentClient,
     store: Store,
     /// `http://host:port/Content/`; `None` when files come from the addresses in the documents only.
@@ -148,28 +151,38 @@ impl Uncounted {
 }
 
 async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
-    let mut fetcher = Arc::new(fetcher(context).await?);
+    let bandwidth = Arc::new(Bandwidth::default());
+    let mut fetcher = Arc::new(fetcher(context, bandwidth.clone()).await?);
     let mut uncounted = Uncounted::default();
     let mut running: JoinSet<(Wanted, Outcome)> = JoinSet::new();
-    let mut busy: HashMap<tokio::task::Id, i32> = HashMap::new();
+    let mut busy: HashMap<tokio::task::Id, (i32, String)> = HashMap::new();
     wanted::forget_begun(&mut *context.pool.get().await?).await?;
     loop {
         let mut conn = context.pool.get().await?;
-        let held: Vec<i32> = busy.values().copied().collect();
-        let room = WORKERS.saturating_sub(held.len());
-        let version: i64 = sync_options::table.select(sync_options::version).first(&mut conn).await?;
-        if version != fetcher.version {
+        let limits = limits::load(&mut conn).await?;
+        let (version, zone): (i64, String) = sync_options::table
+            .select((sync_options::version, sync_options::schedule_time_zone))
+            .first(&mut conn)
+            .await?;
+        bandwidth.set(limits.rate_at(time_of_day(&zone)));
+        if (version, limits.version) != fetcher.versions {
             // What is under way ends as it began; what begins now goes the new way.
             drop(conn);
-            fetcher = Arc::new(self::fetcher(context).await?);
+            fetcher = Arc::new(self::fetcher(context, bandwidth.clone()).await?);
             continue;
         }
         let is_ready = fetcher.is_ready(&mut conn).await?;
-        let due = match room {
-            1.. if is_ready => wanted::due(&mut conn, &held, room as i64).await?,
+        let held: Vec<i32> = busy.values().map(|(row, _)| *row).collect();
+        let due = match usize::from(limits.workers) > held.len() {
+            true if is_ready => wanted::due(&mut conn, &held, DUE_MAX).await?,
             _ => Vec::new(),
         };
         for file in due {
+            let host = fetcher.host(&file);
+            let of_host = busy.values().filter(|(_, other)| *other == host).count();
+            if busy.len() >= usize::from(limits.workers) || of_host >= usize::from(limits.per_host) {
+                continue;
+            }
             let (fetcher, row) = (fetcher.clone(), file.file_row);
             wanted::note_begun(&mut conn, row, fetcher.store.partial_len(&file.facts.sha1).await).await?;
             let handle = running.spawn(async move {
@@ -177,7 +190,7 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
                 let result = fetcher.fetch(&file, &mut restarted).await;
                 (file, Outcome { result, restarted })
             });
-            busy.insert(handle.id(), row);
+            busy.insert(handle.id(), (row, host));
         }
         if running.is_empty() {
             uncounted.write_down(&context.pool).await;
@@ -189,7 +202,11 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
             continue;
         }
         drop(conn);
-        match running.join_next_with_id().await {
+        let ended = tokio::select! {
+            ended = running.join_next_with_id() => ended,
+            () = tokio::time::sleep(LOOK_EVERY) => None,
+        };
+        match ended {
             Some(Ok((id, (file, outcome)))) => {
                 busy.remove(&id);
                 if let Some(run_id) = write_down(context, &file, outcome).await? {
@@ -203,6 +220,12 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
             None => {}
         }
     }
+}
+
+/// The time of day in the schedule's zone; in UTC when that is unknown.
+fn time_of_day(zone: &str) -> chrono::NaiveTime {
+    let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    chrono::Utc::now().with_timezone(&zone).time()
 }
 
 /// The answer is the run that a stored file was wanted by.
@@ -345,6 +368,7 @@ impl Fetcher {
             partial.start_over().await?;
         }
         while let Some(bytes) = answer.next().await? {
+            self.bandwidth.take(bytes.len()).await;
             partial.add(&bytes).await?;
         }
         Ok(())
@@ -363,6 +387,12 @@ impl Fetcher {
         }
     }
 
+    /// Where a file comes from; empty when it has no usable address.
+    fn host(&self, file: &Wanted) -> String {
+        let url = self.address(file).ok();
+        url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+
     fn address(&self, file: &Wanted) -> Result<Url, Problem> {
         if let Some(root) = &self.content_root {
             return root.join(&file.facts.place()).map_err(|_| Problem::NoAddress);
@@ -376,8 +406,9 @@ impl Fetcher {
     }
 }
 
-async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
+async fn fetcher(context: &SyncContext, bandwidth: Arc<Bandwidth>) -> Result<Fetcher, SyncError> {
     let mut conn = context.pool.get().await?;
+    let limits = limits::load(&mut conn).await?;
     let options = settings::load(&mut conn).await?;
     let (identity, mut target) = context.target(&options)?;
     if let Some(proxy) = &mut target.proxy {
@@ -410,8 +441,9 @@ async fn fetcher(context: &SyncContext) -> Result<Fetcher, SyncError> {
     };
     let proxy = target.proxy_shown();
     let client = ContentClient::new(target, context.limits)?;
-    let (version, store) = (options.version, Store::new(&context.content.folder));
-    Ok(Fetcher { version, client, source, store, content_root, hosts, proxy })
+    let store = Store::new(&context.content.folder).with_reserve(limits.reserve);
+    let versions = (options.version, limits.version);
+    Ok(Fetcher { versions, bandwidth, client, source, store, content_root, hosts, proxy })
 }
 
 /// Files come over plain HTTP, which is safe by their digests.

@@ -3,6 +3,7 @@
 //! [`plan`] decides and does no I/O; `run` carries a run out, phase by phase; [`runs`] keeps the story of every run
 //! and sees to it that there is one at a time; [`schedule`] starts runs at their time.
 
+mod bandwidth;
 pub mod calls;
 mod commit;
 mod content_check;

@@ -280,6 +280,8 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("POST", "/content-store/verify", "/content-store/verify", Least::Role(Role::Operator)),
     ("GET", "/content-store/clean-up", "/content-store/clean-up", Least::Role(Role::Administrator)),
     ("POST", "/content-store/clean-up", "/content-store/clean-up", Least::Role(Role::Administrator)),
+    ("GET", "/content-store/limits", "/content-store/limits", Least::Role(Role::Administrator)),
+    ("POST", "/content-store/limits", "/content-store/limits", Least::Role(Role::Administrator)),
     ("GET", "/synchronize", "/synchronize", Least::Role(Role::Reporter)),
     ("POST", "/synchronize", "/synchronize", Least::Role(Role::Operator)),
     // Signing out comes last, because it ends the session that the others use.

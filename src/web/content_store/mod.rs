@@ -3,6 +3,7 @@
 mod checks;
 mod cleanup;
 mod coming;
+mod limit_form;
 
 use askama::Template;
 use chrono::{TimeDelta, Utc};
@@ -14,7 +15,7 @@ use super::moment::Moment;
 use super::{Db, Operator, PageError, Reply, Reporter, Shell, Wants, words};
 use crate::accounts::audit;
 use crate::content::overview::{self, LIST_MAX, Missing, Share};
-use crate::content::{Store, StoreError, wanted};
+use crate::content::{Store, StoreError, limits, wanted};
 use crate::settings::{self, FileStore, Files};
 use checks::CheckView;
 use coming::Incoming;
@@ -23,7 +24,15 @@ use coming::Incoming;
 const RESTARTS_SHOWN: TimeDelta = TimeDelta::days(7);
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show_content_store, retry, checks::verify, cleanup::show_clean_up, cleanup::clean_up]
+    routes![
+        show_content_store,
+        retry,
+        checks::verify,
+        cleanup::show_clean_up,
+        cleanup::clean_up,
+        limit_form::show_limits,
+        limit_form::save_limits
+    ]
 }
 
 #[derive(Template)]
@@ -36,6 +45,8 @@ struct StorePage {
     wanted: Amount,
     failed: Amount,
     disk: Disk,
+    /// How fast, and how many at once, in words.
+    limits: String,
     /// Files that began again lately, because only whole files were sent.
     restarted: i64,
     incoming: Incoming,
@@ -110,6 +121,7 @@ async fn show_content_store(
     let page = StorePage {
         restarted: overview::restarted_since(conn, Utc::now() - RESTARTS_SHOWN).await?,
         choice: choice(&files),
+        limits: limit_form::in_words(&limits::load(conn).await?),
         stored: amount("stored"),
         wanted: amount("wanted"),
         failed: amount("failed"),
@@ -140,6 +152,7 @@ fn choice(files: &Files) -> &'static str {
 
 async fn disk(conn: &mut AsyncPgConnection, store: &Store) -> Result<Result<Disk, StoreError>, PageError> {
     let known = wanted::some_stored(conn).await?;
+    let store = store.with_reserve(limits::load(conn).await?.reserve);
     let asked = async {
         let (space, is_strange) = (store.space().await?, store.is_strange(&known).await?);
         let shown = |bytes| words::size(i64::try_from(bytes).unwrap_or(i64::MAX));

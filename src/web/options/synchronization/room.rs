@@ -2,7 +2,7 @@
 
 use diesel_async::AsyncPgConnection;
 
-use crate::content::{Store, wanted};
+use crate::content::{Store, limits, wanted};
 use crate::settings::{FieldError, FileStore, Files, Key, SyncOptions};
 use crate::web::PageError;
 use crate::web::words::{counted, size};
@@ -31,6 +31,7 @@ pub(super) async fn look(
         0 => "No file that is known now has to be fetched for this.".to_owned(),
         _ => format!("Saving this fetches {files}, {} in all.", size(need.bytes)),
     };
+    let store = store.with_reserve(limits::load(conn).await?.reserve);
     let space = match store.space().await {
         Ok(space) => space,
         Err(error) => {
