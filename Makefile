@@ -1,7 +1,7 @@
 # make run   installs what is missing, builds, and starts a server to try out
 # make test  installs what is missing and runs every test, browser tests included
 # make torture  the long tests in their full length: every time zone, a hundred moments under kills, 250 kills inside
-#               runs, many random histories; takes about an hour
+#               runs, 50 during downloads, a full disk, many random histories; takes about an hour
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #

@@ -145,7 +145,8 @@ mod tests {
         let mut found: Vec<String> =
             walk(folder.path()).unwrap().into_iter().map(|entry| entry.place).collect();
         let mut wanted = ours.to_vec();
-        (found.sort(), wanted.sort());
+        found.sort();
+        wanted.sort();
         assert_eq!(found, wanted);
         assert!(walk(&folder.path().join("none")).unwrap().is_empty());
     }

@@ -256,7 +256,7 @@ pub async fn note_restart(conn: &mut AsyncPgConnection, file_row: i32) -> QueryR
 }
 
 /// Writes down why a try failed, and when the next one is. After [`ATTEMPTS_MAX`] tries, or at once with `is_final`,
-/// the file has failed until somebody asks again. With `counts` false it is only not there yet.
+/// the file has failed until somebody asks again. The source may ask for a longer `wait`, up to an hour.
 ///
 /// # Errors
 /// The database's.
@@ -265,13 +265,15 @@ pub async fn note_failure(
     file: &Wanted,
     sentence: &str,
     kind: Failure,
+    wait: Option<Duration>,
 ) -> QueryResult<()> {
     let attempts = file.attempts + i32::from(kind != Failure::Waiting);
     let over = kind == Failure::Final || attempts >= ATTEMPTS_MAX;
     let doubled = FIRST_WAIT.saturating_mul(1 << attempts.clamp(0, 10)).min(WAIT_MAX);
     // The source is told once and then has a moment; what does not come soon takes its time.
     let told_before = kind == Failure::Waiting && file.last_error == sentence;
-    let next = Utc::now() + if told_before { LONG_WAIT } else { doubled };
+    let asked = wait.unwrap_or_default().min(WAIT_MAX);
+    let next = Utc::now() + asked.max(if told_before { LONG_WAIT } else { doubled });
     let sentence: String = sentence.chars().filter(|sign| *sign != '\0').take(500).collect();
     diesel::update(content_files::table.find(file.file_row))
         .set((

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -111,7 +112,7 @@ impl Job for Download {
 struct Fetcher {
     /// Of the options and of the limits it was made from.
     versions: (i64, i64),
-    bandwidth: Arc<Bandwidth>,
+    shared: Arc<Shared>,
     client: ContentClient,
     store: Store,
     /// `http://host:port/Content/`; `None` when files come from the addresses in the documents only.
@@ -122,6 +123,31 @@ struct Fetcher {
     hosts: Vec<String>,
     /// Name and port of the proxy server; empty: directly.
     proxy: String,
+}
+
+/// What all files under way share.
+#[derive(Default)]
+struct Shared {
+    bandwidth: Bandwidth,
+    /// Bytes of files under way that had not come when they were begun.
+    promised: AtomicU64,
+}
+
+/// Room on the disk that a file counts on, given back with this value.
+struct Promise<'a>(&'a AtomicU64, u64);
+
+impl<'a> Promise<'a> {
+    /// Counts on `bytes`; the second value is what all count on together.
+    fn make(promised: &'a AtomicU64, bytes: u64) -> (Self, u64) {
+        let before = promised.fetch_add(bytes, Ordering::SeqCst);
+        (Self(promised, bytes), before.saturating_add(bytes))
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::SeqCst);
+    }
 }
 
 /// Files of one run that were fetched and are not counted in the database yet.
@@ -151,8 +177,8 @@ impl Uncounted {
 }
 
 async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
-    let bandwidth = Arc::new(Bandwidth::default());
-    let mut fetcher = Arc::new(fetcher(context, bandwidth.clone()).await?);
+    let shared = Arc::<Shared>::default();
+    let mut fetcher = Arc::new(fetcher(context, shared.clone()).await?);
     let mut uncounted = Uncounted::default();
     let mut running: JoinSet<(Wanted, Outcome)> = JoinSet::new();
     let mut busy: HashMap<tokio::task::Id, (i32, String)> = HashMap::new();
@@ -164,11 +190,11 @@ async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
             .select((sync_options::version, sync_options::schedule_time_zone))
             .first(&mut conn)
             .await?;
-        bandwidth.set(limits.rate_at(time_of_day(&zone)));
+        shared.bandwidth.set(limits.rate_at(time_of_day(&zone)));
         if (version, limits.version) != fetcher.versions {
             // What is under way ends as it began; what begins now goes the new way.
             drop(conn);
-            fetcher = Arc::new(self::fetcher(context, bandwidth.clone()).await?);
+            fetcher = Arc::new(self::fetcher(context, shared.clone()).await?);
             continue;
         }
         let is_ready = fetcher.is_ready(&mut conn).await?;
@@ -253,11 +279,8 @@ async fn write_down(
         return Ok(run_id);
     };
     tracing::warn!(file = %file.facts.sha1, problem = %problem, "a file was not fetched");
-    wanted::note_failure(&mut conn, file, &problem.to_string(), problem.kind()).await?;
-    if matches!(problem, Problem::Store(StoreError::Full { .. })) {
-        drop(conn);
-        tokio::time::sleep(FULL_WAIT).await;
-    }
+    let wait = problem.retry_after();
+    wanted::note_failure(&mut conn, file, &problem.to_string(), problem.kind(), wait).await?;
     Ok(None)
 }
 
@@ -288,6 +311,14 @@ enum Problem {
 }
 
 impl Problem {
+    /// How long the source asks to be left alone.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Content(ContentError::Status { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
     fn kind(&self) -> Failure {
         match self {
             // A folder that cannot be written is no fault of the file.
@@ -328,7 +359,8 @@ impl Fetcher {
         let mut partial = self.store.open_partial(facts).await?;
         let part_min = PART_MIN_BYTES.min(facts.size / PARTS_MAX + 1);
         while partial.len() < facts.size {
-            self.store.make_sure_of_room(facts.size - partial.len()).await?;
+            let (_promise, all) = Promise::make(&self.shared.promised, facts.size - partial.len());
+            self.store.make_sure_of_room(all).await?;
             let before = partial.len();
             match self.receive(file, &mut partial, restarted).await {
                 Ok(()) => break,
@@ -368,7 +400,7 @@ impl Fetcher {
             partial.start_over().await?;
         }
         while let Some(bytes) = answer.next().await? {
-            self.bandwidth.take(bytes.len()).await;
+            self.shared.bandwidth.take(bytes.len()).await;
             partial.add(&bytes).await?;
         }
         Ok(())
@@ -406,7 +438,7 @@ impl Fetcher {
     }
 }
 
-async fn fetcher(context: &SyncContext, bandwidth: Arc<Bandwidth>) -> Result<Fetcher, SyncError> {
+async fn fetcher(context: &SyncContext, shared: Arc<Shared>) -> Result<Fetcher, SyncError> {
     let mut conn = context.pool.get().await?;
     let limits = limits::load(&mut conn).await?;
     let options = settings::load(&mut conn).await?;
@@ -443,7 +475,7 @@ async fn fetcher(context: &SyncContext, bandwidth: Arc<Bandwidth>) -> Result<Fet
     let client = ContentClient::new(target, context.limits)?;
     let store = Store::new(&context.content.folder).with_reserve(limits.reserve);
     let versions = (options.version, limits.version);
-    Ok(Fetcher { versions, bandwidth, client, source, store, content_root, hosts, proxy })
+    Ok(Fetcher { versions, shared, client, source, store, content_root, hosts, proxy })
 }
 
 /// Files come over plain HTTP, which is safe by their digests.

@@ -8,6 +8,7 @@ mod browser;
 mod chain;
 mod database;
 pub mod documents;
+pub mod file_server;
 pub mod link;
 pub mod ntlm;
 pub mod options;
