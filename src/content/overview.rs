@@ -55,7 +55,7 @@ pub async fn restarted_since(conn: &mut AsyncPgConnection, since: DateTime<Utc>)
     content_files::table.filter(content_files::restarted_at.ge(since)).count().get_result(conn).await
 }
 
-/// The first files in a state, by the moment of their next try; at most [`LIST_MAX`].
+/// The first files in a state, by the moment of their next try, without those under way; at most [`LIST_MAX`].
 ///
 /// # Errors
 /// The database's.
@@ -63,6 +63,7 @@ pub async fn missing(conn: &mut AsyncPgConnection, state: &str) -> QueryResult<V
     content_files::table
         .inner_join(files::table.on(files::id.eq(content_files::file_row)))
         .filter(content_files::state.eq(state))
+        .filter(content_files::begun_at.is_null())
         .order((content_files::next_try, content_files::file_row))
         .limit(LIST_MAX)
         .select((

@@ -94,6 +94,8 @@ struct Line {
 struct Breakdown {
     id: &'static str,
     label: &'static str,
+    /// The name of the table.
+    table: &'static str,
     rows: Vec<(String, String, String)>,
 }
 
@@ -170,15 +172,15 @@ async fn disk(conn: &mut AsyncPgConnection, store: &Store) -> Result<Result<Disk
 
 async fn shares(conn: &mut AsyncPgConnection) -> Result<Vec<Breakdown>, PageError> {
     let kinds = [
-        ("products", "By product", "Product"),
-        ("classifications", "By classification", "UpdateClassification"),
+        ("products", "By product", "Stored files by product", "Product"),
+        ("classifications", "By classification", "Stored files by classification", "UpdateClassification"),
     ];
     let mut found = Vec::new();
-    for (id, label, category_type) in kinds {
+    for (id, label, table, category_type) in kinds {
         let row = |share: Share| (share.title, words::grouped(share.files), words::size(share.bytes));
         let rows: Vec<_> = overview::shares(conn, category_type).await?.into_iter().map(row).collect();
         if !rows.is_empty() {
-            found.push(Breakdown { id, label, rows });
+            found.push(Breakdown { id, label, table, rows });
         }
     }
     Ok(found)
