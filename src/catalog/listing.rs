@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Uuid as SqlUuid};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -18,6 +18,11 @@ const FIRST_CONFIGURATION_KIND: i16 = 2;
 /// wanted again as a whole, the same two for classifications, whether everything is wanted again,
 /// and the moment since when changes count.
 const SELECTED: &str = include_str!("listing.sql");
+
+/// From what changed, each step looks its next rows up. The planner, who cannot know how little changed, would read
+/// whole tables at each. In the list's transaction, which ends it.
+const FROM_FEW_TO_FEW: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
+    SET LOCAL enable_mergejoin = off; SET LOCAL jit = off";
 
 /// A category or classification that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +136,9 @@ async fn selected(
         Changes::All => -1,
         Changes::Since(stamp) => stamp,
     };
+    if matches!(changes, Changes::Since(_)) {
+        conn.batch_execute(FROM_FEW_TO_FEW).await?;
+    }
     let rows: Vec<KeyRow> = diesel::sql_query(SELECTED)
         .bind::<Array<SqlUuid>, _>(ids(categories))
         .bind::<Array<Bool>, _>(again(categories))

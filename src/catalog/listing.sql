@@ -1,7 +1,8 @@
 -- The updates a filter selects and everything bundled below them, at their current revision.
---   selected  in a wanted category and in a wanted classification
---   down      what changed (or is wanted again) of those, and all its bundled children at every level
---   up        what changed by itself, followed to whatever bundles it: a child that arrived after its parent
+--   starts  what changed (or is wanted again) among the selected: in a wanted category and in a wanted classification
+--   down    those, and all their bundled children at every level
+--   up      what changed by itself, followed to whatever bundles it: a child that arrived after its parent
+-- With a stamp the way begins at what changed, so that the cost does not grow with the catalogue.
 -- `updates` holds the highest published revision only, so nothing unpublished is ever seen.
 WITH RECURSIVE
 categories AS (
@@ -14,25 +15,29 @@ classifications AS (
     FROM unnest($3, $4) AS f(id, again) JOIN update_ids i ON i.update_id = f.id
     GROUP BY i.id
 ),
-by_category AS (
-    SELECT m.update_row, bool_or(c.again) AS again
-    FROM update_categories m JOIN categories c ON c.id = m.category_row
-    GROUP BY m.update_row
+changed AS MATERIALIZED (
+    SELECT update_row FROM updates WHERE kind < 2 AND ($5 OR changed_stamp > $6)
 ),
-by_classification AS (
-    SELECT m.update_row, bool_or(c.again) AS again
-    FROM update_categories m JOIN classifications c ON c.id = m.category_row
-    GROUP BY m.update_row
+candidates AS (
+    SELECT update_row FROM changed
+    UNION
+    SELECT m.update_row FROM update_categories m JOIN categories c ON c.id = m.category_row AND c.again
+    UNION
+    SELECT m.update_row FROM update_categories m JOIN classifications c ON c.id = m.category_row AND c.again
 ),
-selected AS MATERIALIZED (
-    SELECT u.update_row, (a.again OR b.again OR $5) AS again, u.changed_stamp
-    FROM by_category a
-    JOIN by_classification b ON b.update_row = a.update_row
-    JOIN updates u ON u.update_row = a.update_row
-    WHERE u.kind < 2
+starts AS (
+    SELECT s.update_row
+    FROM candidates s
+    JOIN updates u ON u.update_row = s.update_row AND u.kind < 2
+    WHERE EXISTS (
+        SELECT FROM update_categories m JOIN categories c ON c.id = m.category_row
+        WHERE m.update_row = s.update_row)
+      AND EXISTS (
+        SELECT FROM update_categories m JOIN classifications c ON c.id = m.category_row
+        WHERE m.update_row = s.update_row)
 ),
 down(update_row) AS (
-    SELECT update_row FROM selected WHERE again OR changed_stamp > $6
+    SELECT update_row FROM starts
     UNION
     SELECT r.target_row
     FROM down d
@@ -53,5 +58,11 @@ WHERE u.kind < 2
   AND u.update_row IN (
       SELECT update_row FROM down
       UNION
-      SELECT up.child_row FROM up JOIN selected s ON s.update_row = up.update_row
+      SELECT up.child_row FROM up
+      WHERE EXISTS (
+          SELECT FROM update_categories m JOIN categories c ON c.id = m.category_row
+          WHERE m.update_row = up.update_row)
+        AND EXISTS (
+          SELECT FROM update_categories m JOIN classifications c ON c.id = m.category_row
+          WHERE m.update_row = up.update_row)
   )
