@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Longest text kept in one column, in characters; the rest is cut. Ours.
 const TEXT_CHARS_MAX: usize = 1_024;
 
+/// The action of a failed sign-in.
+pub const SIGN_IN_FAILED: &str = "sign-in.failed";
+
 /// One line of the audit log. Secrets never go into `before` or `after`; write `"changed"` instead.
 #[derive(Debug, Clone, Default)]
 pub struct Entry<'a> {

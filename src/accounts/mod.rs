@@ -5,6 +5,8 @@
 //! `api_tokens` and `audit`.
 
 pub mod audit;
+pub mod display;
+pub mod failures;
 pub mod history;
 pub mod links;
 mod names;
@@ -95,12 +97,18 @@ pub enum AccountError {
     NameInvisible,
     #[error("The user name mixes letters of different alphabets. Use one.")]
     NameMixed,
+    #[error("Weir uses this name itself in the audit log. Choose another.")]
+    NameReserved,
     #[error("There is already a user with this name.")]
     NameTaken,
     #[error("Use a password of {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.")]
     PasswordLength,
     #[error("The password has a character that cannot be used (NUL).")]
     PasswordNul,
+    #[error(
+        "Many people use this password or one like it, so it is tried first. Choose another; a few unrelated words make a good one."
+    )]
+    PasswordCommon,
     #[error("The role is one of administrator, operator, reporter.")]
     UnknownRole,
     /// Wrong password, unknown user, disabled user: one answer for all.
@@ -124,4 +132,11 @@ pub enum AccountError {
     NoConnection,
     #[error("the database failed")]
     Database(#[from] diesel::result::Error),
+}
+
+impl AccountError {
+    /// Whether a new password was refused; the sentence belongs beside its field.
+    pub fn is_about_new_password(&self) -> bool {
+        matches!(self, Self::PasswordLength | Self::PasswordNul | Self::PasswordCommon)
+    }
 }

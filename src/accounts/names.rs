@@ -6,6 +6,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Longest name, in characters after normalization. Ours.
 pub const NAME_CHARS_MAX: usize = 64;
 
+/// What the audit log calls those who are nobody: nobody may be called so, in any letter case. Ours.
+const RESERVED: [&str; 3] = ["weir", "schedule", "command line"];
+
 /// A name that was checked. Two names with the same [`AccountName::folded`] are one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountName {
@@ -36,6 +39,11 @@ impl AccountName {
         }
         let folded = fold(&shown);
         Ok(Self { shown, folded })
+    }
+
+    /// Whether the audit log means nobody by this name, so that no new account may have it.
+    pub(super) fn is_reserved(&self) -> bool {
+        RESERVED.contains(&self.folded.split_whitespace().collect::<Vec<_>>().join(" ").as_str())
     }
 
     /// The name as shown.
@@ -92,6 +100,14 @@ mod tests {
         assert!(matches!(AccountName::parse("ad\u{200b}min"), Err(AccountError::NameInvisible)));
         assert!(matches!(AccountName::parse("ad\nmin"), Err(AccountError::NameInvisible)));
         assert!(matches!(AccountName::parse("аdmin"), Err(AccountError::NameMixed)), "Cyrillic a");
+    }
+
+    #[test]
+    fn r212_names_of_the_audit_log_are_nobodys() {
+        for reserved in ["weir", " WEIR ", "Schedule", "command line", "Command  Line", "ｗｅｉｒ"] {
+            assert!(AccountName::parse(reserved).unwrap().is_reserved(), "{reserved}");
+        }
+        assert!(!AccountName::parse("weir admin").unwrap().is_reserved());
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub async fn change_password(
 ) -> Result<String, AccountError> {
     let name = AccountName::parse(&change.account.name)?;
     passwords::check_shape(change.new)?;
-    let keys = [Key::account(name.folded())];
+    let keys = gate.keys(Some(Key::account(name.folded())), change.peer.map(Key::address));
     gate.begin(&keys)?;
     let found = store::find_for_sign_in(&mut *borrow(pool).await?, name.folded()).await?;
     let hash = found.map(|(_, hash, _)| hash);

@@ -17,6 +17,9 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
+/// Words that are common here.
+const CONTEXT: &[&str] = &["weir", "wsus", "windows", "microsoft", "update", "updates", "server"];
+
 /// Hashes at once: each takes [`MEMORY_KIB`] and a processor.
 static HASHERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(2)));
 
@@ -31,14 +34,19 @@ static NOBODY: LazyLock<PasswordHashText> = LazyLock::new(|| {
 pub struct PasswordHashText(String);
 
 impl PasswordHashText {
-    /// Hashes a new password after checking [`check_shape`].
+    /// Hashes a new password, if it can be one and is not a common one.
     ///
     /// # Errors
-    /// [`AccountError::PasswordLength`], [`AccountError::PasswordNul`], [`AccountError::Hash`].
+    /// Those of [`check_shape`], [`AccountError::PasswordCommon`], [`AccountError::Hash`].
     pub async fn of(password: &str) -> Result<Self, AccountError> {
         check_shape(password)?;
         let password = Zeroizing::new(password.to_owned());
-        run(move || hash_now(&password)).await?
+        run(
+            move || {
+                if is_common(&password) { Err(AccountError::PasswordCommon) } else { hash_now(&password) }
+            },
+        )
+        .await?
     }
 
     /// The hash of a password that nobody knows: for an account whose password is still to be set.
@@ -47,7 +55,7 @@ impl PasswordHashText {
     /// [`AccountError::Hash`].
     pub async fn of_nothing() -> Result<Self, AccountError> {
         let random: [u8; 32] = rand::random();
-        Self::of(&hex::encode(random)).await
+        run(move || hash_now(&Zeroizing::new(hex::encode(random)))).await?
     }
 
     /// Wraps what the database holds; it is judged only when it is used.
@@ -76,6 +84,12 @@ pub(super) fn check_shape(password: &str) -> Result<(), AccountError> {
         return Err(AccountError::PasswordNul);
     }
     Ok(())
+}
+
+/// Whether those who guess begin with passwords like this one: it is on the lists of common passwords, words and
+/// names that zxcvbn brings, or only repeats them, counts, or follows a keyboard. No rule about kinds of characters.
+fn is_common(password: &str) -> bool {
+    zxcvbn::zxcvbn(password, CONTEXT).score() < zxcvbn::Score::Three
 }
 
 /// Checks `password` against `hash`, or against nobody's hash when there is none. Both take the same time.
@@ -135,6 +149,34 @@ mod tests {
     #[tokio::test]
     async fn r167_nobody_matches_no_password() {
         assert!(!verify(None, "correct horse battery").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn common_passwords_are_refused_and_long_unusual_ones_of_any_kind_are_not() {
+        for common in [
+            "password1234",
+            "passwordpassword",
+            "123456789012",
+            "qwertyuiop123",
+            "P@ssw0rd1234",
+            "Passw0rd!2024",
+            "iloveyou1234",
+            "adminadmin123",
+            "administrator",
+            "trustno1trustno1",
+            "1qaz2wsx3edc",
+            "abcdefghijkl",
+            "weirweirweir",
+            &"a".repeat(PASSWORD_CHARS_MAX),
+        ] {
+            let refused = PasswordHashText::of(common).await.err();
+            assert!(matches!(refused, Some(AccountError::PasswordCommon)), "{common}: {refused:?}");
+        }
+        // no kind of character is asked for
+        for good in ["correct horse battery", "zwölf kleine boote", "72610489533817", "vier große fische"] {
+            assert!(PasswordHashText::of(good).await.is_ok(), "{good}");
+        }
+        assert!(PasswordHashText::of_nothing().await.is_ok());
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Sessions: an opaque token in the browser, its hash in the database.
 
+use super::display::Display;
+use super::failures::{self, Failure, Failures};
 use super::{Account, AccountError};
 use crate::db::schema::{accounts, sessions};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// A session ends when it was not used for so long.
 pub const IDLE_MAX: TimeDelta = TimeDelta::hours(8);
@@ -18,13 +21,23 @@ const TOKEN_BYTES: usize = 32;
 /// Longest user agent kept, in characters.
 const USER_AGENT_CHARS_MAX: usize = 256;
 
-/// A live session and the person it belongs to, with the role they have now.
-#[derive(Debug, Clone)]
+/// A live session and the person it belongs to, with the role they have now. `Debug` hides the secret.
+#[derive(Clone)]
 pub struct Session {
     /// Who is signed in.
     pub account: Account,
     /// What the anti-forgery tokens of this session are made of.
-    pub csrf_secret: Vec<u8>,
+    pub csrf_secret: Zeroizing<Vec<u8>>,
+    /// How the person wants pages to look.
+    pub display: Display,
+    /// Failed attempts to sign in as this person that nobody has seen yet.
+    pub failed: Option<Failures>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("account", &self.account).finish_non_exhaustive()
+    }
 }
 
 /// Starts a session and returns its token: 64 hexadecimal digits, the only copy there is.
@@ -43,6 +56,7 @@ pub(super) async fn start(
     let now = Utc::now();
     let over = sessions::created_at.lt(now - AGE_MAX).or(sessions::last_used_at.lt(now - IDLE_MAX));
     diesel::delete(sessions::table.filter(over)).execute(conn).await?;
+    let failed = failures::unseen(conn, account_id).await?;
     diesel::insert_into(sessions::table)
         .values((
             sessions::token_hash.eq(hash(&token)),
@@ -54,6 +68,10 @@ pub(super) async fn start(
                 .filter(|c| *c != '\0')
                 .take(USER_AGENT_CHARS_MAX)
                 .collect::<String>()),
+            sessions::failed_count.eq(failed.as_ref().map_or(0, |failed| failed.count)),
+            sessions::failed_first_at.eq(failed.as_ref().map(|failed| failed.first_at)),
+            sessions::failed_last_at.eq(failed.as_ref().map(|failed| failed.last.at)),
+            sessions::failed_last_peer.eq(failed.map(|failed| failed.last.peer).unwrap_or_default()),
         ))
         .execute(conn)
         .await?;
@@ -67,27 +85,67 @@ pub(super) async fn start(
 /// # Errors
 /// [`AccountError::Database`].
 pub async fn session_of(conn: &mut AsyncPgConnection, token: &str) -> Result<Option<Session>, AccountError> {
-    if token.len() != TOKEN_BYTES * 2 || !token.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !is_token(token) {
         return Ok(None);
     }
     let now = Utc::now();
     let hash = hash(token);
-    type Row = (i64, String, String, Vec<u8>, DateTime<Utc>);
-    let row: Option<Row> = sessions::table
+    type Person = (i64, String, String, Option<String>, Option<String>);
+    type Failed = (i32, Option<DateTime<Utc>>, Option<DateTime<Utc>>, String);
+    let row: Option<(Person, Failed, Vec<u8>, DateTime<Utc>)> = sessions::table
         .inner_join(accounts::table.on(accounts::id.eq(sessions::account_id)))
         .filter(sessions::token_hash.eq(&hash))
         .filter(sessions::created_at.gt(now - AGE_MAX))
         .filter(sessions::last_used_at.gt(now - IDLE_MAX))
         .filter(accounts::disabled.eq(false))
-        .select((accounts::id, accounts::name, accounts::role, sessions::csrf_secret, sessions::last_used_at))
+        .select((
+            (accounts::id, accounts::name, accounts::role, accounts::theme, accounts::time_zone),
+            (
+                sessions::failed_count,
+                sessions::failed_first_at,
+                sessions::failed_last_at,
+                sessions::failed_last_peer,
+            ),
+            sessions::csrf_secret,
+            sessions::last_used_at,
+        ))
         .first(conn)
         .await
         .optional()?;
-    let Some((id, name, role, csrf_secret, last_used_at)) = row else { return Ok(None) };
+    let Some((person, failed, csrf_secret, last_used_at)) = row else { return Ok(None) };
+    let (id, name, role, theme, zone) = person;
     if now - last_used_at > TOUCH_AFTER {
         touch(conn, &hash, id, now).await?;
     }
-    Ok(Some(Session { account: Account { id, name, role: role.parse()? }, csrf_secret }))
+    let (count, first_at, last_at, peer) = failed;
+    let told = first_at.zip(last_at).filter(|_| count > 0);
+    Ok(Some(Session {
+        account: Account { id, name, role: role.parse()? },
+        csrf_secret: Zeroizing::new(csrf_secret),
+        display: Display::stored(theme.as_deref(), zone.as_deref()),
+        failed: told.map(|(first_at, at)| Failures { count, first_at, last: Failure { at, peer } }),
+    }))
+}
+
+/// Whether `token` looks like one that [`start`] gave out.
+pub fn is_token(token: &str) -> bool {
+    token.len() == TOKEN_BYTES * 2 && token.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Whether the session of `token` still lets somebody in. Unlike [`session_of`], asking does not keep it alive.
+///
+/// # Errors
+/// The database's.
+pub async fn is_live(conn: &mut AsyncPgConnection, token: &str) -> QueryResult<bool> {
+    let now = Utc::now();
+    let found = sessions::table
+        .inner_join(accounts::table.on(accounts::id.eq(sessions::account_id)))
+        .filter(sessions::token_hash.eq(hash(token)))
+        .filter(sessions::created_at.gt(now - AGE_MAX))
+        .filter(sessions::last_used_at.gt(now - IDLE_MAX))
+        .filter(accounts::disabled.eq(false))
+        .select(accounts::id);
+    diesel::select(diesel::dsl::exists(found)).get_result(conn).await
 }
 
 async fn touch(

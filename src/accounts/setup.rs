@@ -7,6 +7,7 @@ use super::{
 use diesel_async::AsyncPgConnection;
 use std::net::IpAddr;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 /// Letters and digits that cannot be mistaken for one another.
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
@@ -14,9 +15,14 @@ const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
 const GROUPS: usize = 4;
 const GROUP_CHARS: usize = 5;
 
-/// What the setup page asks for. Made at start; `None` inside means that there were accounts already.
-#[derive(Debug)]
-pub struct SetupCode(Option<String>);
+/// What the setup page asks for. Made at start; `None` inside means that there were accounts already. `Debug` hides it.
+pub struct SetupCode(Option<Zeroizing<String>>);
+
+impl std::fmt::Debug for SetupCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "SetupCode(hidden)" } else { "SetupCode(none)" })
+    }
+}
 
 impl SetupCode {
     /// Makes a code when there is no account yet. The caller writes [`SetupCode::reveal`] to the log.
@@ -35,12 +41,12 @@ impl SetupCode {
 
     /// The code, for the log and nowhere else.
     pub fn reveal(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.0.as_deref().map(String::as_str)
     }
 
     fn is(&self, typed: &str) -> bool {
-        let typed = typed.trim().to_ascii_lowercase();
-        self.0.as_deref().is_some_and(|code| bool::from(code.as_bytes().ct_eq(typed.as_bytes())))
+        let typed = Zeroizing::new(typed.trim().to_ascii_lowercase());
+        self.reveal().is_some_and(|code| bool::from(code.as_bytes().ct_eq(typed.as_bytes())))
     }
 }
 
@@ -88,10 +94,11 @@ pub async fn complete(
     Ok(account)
 }
 
-fn generate() -> String {
+fn generate() -> Zeroizing<String> {
     let random: [u8; GROUPS * GROUP_CHARS] = rand::random();
     let chars: Vec<char> = random.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect();
-    chars.chunks(GROUP_CHARS).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+    let groups: Vec<String> = chars.chunks(GROUP_CHARS).map(|group| group.iter().collect()).collect();
+    Zeroizing::new(groups.join("-"))
 }
 
 #[cfg(test)]
@@ -106,5 +113,6 @@ mod tests {
         assert!(code.is(&text) && code.is(&format!(" {} ", text.to_uppercase())));
         assert!(!code.is("") && !code.is(&text[1..]));
         assert!(!SetupCode::none().is(""));
+        assert!(!format!("{code:?}").contains(&text[..5]), "Debug hides it");
     }
 }

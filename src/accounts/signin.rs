@@ -35,14 +35,16 @@ pub struct SignedIn {
 /// [`AccountError::NoConnection`], [`AccountError::Database`].
 pub async fn sign_in(pool: &Pool, gate: &Gate, attempt: Attempt<'_>) -> Result<SignedIn, AccountError> {
     let name = AccountName::parse(attempt.name).ok();
-    let keys = keys_of(&attempt, name.as_ref());
-    gate.begin(&keys)?;
+    let account = name.as_ref().map(|name| Key::account(name.folded()));
+    let keys = gate.keys(account, attempt.peer.map(Key::address));
+    let pauses = gate.begin(&keys)?;
 
     let found = match &name {
         Some(name) => store::find_for_sign_in(&mut *borrow(pool).await?, name.folded()).await?,
         None => None,
     };
     let shape_is_right = passwords::check_shape(attempt.password).is_ok();
+    let known_id = found.as_ref().map(|(account, ..)| account.id);
     let (account, hash) = match found {
         Some((account, hash, disabled)) if !disabled && shape_is_right => (Some(account), Some(hash)),
         _ => (None, None),
@@ -56,12 +58,16 @@ pub async fn sign_in(pool: &Pool, gate: &Gate, attempt: Attempt<'_>) -> Result<S
         let actor = name.as_ref().map_or("", |name| name.as_str());
         let entry = audit::Entry {
             actor,
+            account_id: known_id,
             peer: &peer,
-            action: "sign-in.failed",
+            action: audit::SIGN_IN_FAILED,
             request_id: attempt.request_id,
             ..audit::Entry::default()
         };
-        audit::record(conn, entry).await?;
+        audit::record(conn, entry.clone()).await?;
+        if pauses {
+            audit::record(conn, audit::Entry { action: "sign-in.paused", ..entry }).await?;
+        }
         return Err(AccountError::Refused);
     };
     if let Some(old) = attempt.old_token {
@@ -96,10 +102,4 @@ pub(super) async fn borrow(
         tracing::warn!(%error, "no database connection for a sign-in");
         AccountError::NoConnection
     })
-}
-
-fn keys_of(attempt: &Attempt<'_>, name: Option<&AccountName>) -> Vec<Key> {
-    let account = name.map(|name| Key::account(name.folded()));
-    let address = attempt.peer.map(Key::address);
-    account.into_iter().chain(address).collect()
 }

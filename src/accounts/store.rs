@@ -72,12 +72,19 @@ pub(super) async fn find_for_sign_in(
     }))
 }
 
+/// Adds the row.
+///
+/// # Errors
+/// [`AccountError::NameReserved`], [`AccountError::NameTaken`], the database's.
 pub(super) async fn insert(
     conn: &mut AsyncPgConnection,
     name: &AccountName,
     role: Role,
     hash: &PasswordHashText,
 ) -> Result<Account, AccountError> {
+    if name.is_reserved() {
+        return Err(AccountError::NameReserved);
+    }
     let id = diesel::insert_into(accounts::table)
         .values((
             accounts::name.eq(name.as_str()),

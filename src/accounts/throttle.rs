@@ -1,7 +1,8 @@
 //! A growing pause after failed sign-ins, for each account and each address, in bounded memory.
 //!
 //! A try counts when it begins, under one lock, so that parallel guesses cannot slip through;
-//! a right answer takes the count back. Pauses are short, so that nobody can be locked out for good.
+//! a right answer takes the count back. Pauses are short, and who signed in to an account before is counted apart
+//! from those who guess at it from elsewhere, so that nobody can be locked out for good.
 
 use super::AccountError;
 use sha2::{Digest, Sha256};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Keys remembered at once; beyond that the oldest are forgotten.
 const KEYS_MAX: usize = 20_000;
+/// Pairs of account and address remembered as known; beyond that the oldest are forgotten.
+const KNOWN_MAX: usize = 2_000;
 /// A count is forgotten after so long without a try.
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 
@@ -22,13 +25,15 @@ pub enum Key {
     Account([u8; 16]),
     /// An IPv4 address, or the first 64 bits of an IPv6 one.
     Address([u8; 8]),
+    /// An account from an address that signed in to it before.
+    Known([u8; 16], [u8; 8]),
 }
 
 impl Key {
     /// Tries before the first pause, and the longest pause.
     fn rule(&self) -> (u32, Duration) {
         match self {
-            Self::Account(_) => (5, Duration::from_secs(30)),
+            Self::Account(_) | Self::Known(..) => (5, Duration::from_secs(30)),
             Self::Address(_) => (20, Duration::from_secs(60)),
         }
     }
@@ -62,18 +67,41 @@ struct Count {
 #[derive(Debug, Default)]
 pub struct Gate {
     counts: Mutex<HashMap<Key, Count>>,
+    /// Account and address of those who signed in, with the moment.
+    known: Mutex<HashMap<Key, Instant>>,
 }
 
 impl Gate {
-    /// Counts one try for each of `keys`, or says how long to wait; then nothing is counted.
+    /// What a sign-in to `account` from `address` is counted for.
+    pub fn keys(&self, account: Option<Key>, address: Option<Key>) -> Vec<Key> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = pair(account.as_ref(), address.as_ref()).filter(|pair| known.contains_key(pair));
+        pair.or(account).into_iter().chain(address).collect()
+    }
+
+    /// From now on whoever guesses at the account from elsewhere does not keep this address waiting.
+    fn remember(&self, keys: &[Key]) {
+        let find = |wanted: fn(&Key) -> bool| keys.iter().find(|key| wanted(key));
+        let account = find(|key| matches!(key, Key::Account(_)));
+        let Some(pair) = pair(account, find(|key| matches!(key, Key::Address(_)))) else { return };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MAX {
+            let oldest = known.iter().min_by_key(|(_, since)| **since).map(|(key, _)| key.clone());
+            oldest.and_then(|key| known.remove(&key));
+        }
+        known.insert(pair, Instant::now());
+    }
+
+    /// Counts one try for each of `keys`, or says how long to wait; then nothing is counted. `true`: with this try
+    /// the pauses begin for one of them.
     ///
     /// # Errors
     /// [`AccountError::Wait`] with the longest pause of the keys, in whole seconds, rounded up.
-    pub fn begin(&self, keys: &[Key]) -> Result<(), AccountError> {
+    pub fn begin(&self, keys: &[Key]) -> Result<bool, AccountError> {
         self.begin_at(keys, Instant::now())
     }
 
-    fn begin_at(&self, keys: &[Key], now: Instant) -> Result<(), AccountError> {
+    fn begin_at(&self, keys: &[Key], now: Instant) -> Result<bool, AccountError> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let open_at = keys.iter().filter_map(|key| counts.get(key)).map(|count| count.open_at).max();
         if let Some(wait) =
@@ -84,6 +112,7 @@ impl Gate {
         if counts.len() + keys.len() > KEYS_MAX {
             make_room(&mut counts, now);
         }
+        let mut begins = false;
         for key in keys {
             let fresh = Count { tries: 0, last: now, open_at: now };
             let count = counts.entry(key.clone()).or_insert(fresh);
@@ -93,20 +122,22 @@ impl Gate {
             let (free, pause_max) = key.rule();
             count.tries = count.tries.saturating_add(1);
             count.last = now;
+            begins |= count.tries == free;
             if count.tries >= free {
                 let pause = Duration::from_secs(1 << (count.tries - free).min(10)).min(pause_max);
                 count.open_at = now + pause;
             }
         }
-        Ok(())
+        Ok(begins)
     }
 
     /// Takes the try back: an account that signed in starts anew, an address gets this one try back.
     pub fn succeeded(&self, keys: &[Key]) {
+        self.remember(keys);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
             match key {
-                Key::Account(_) => drop(counts.remove(key)),
+                Key::Account(_) | Key::Known(..) => drop(counts.remove(key)),
                 Key::Address(_) => {
                     if let Some(count) = counts.get_mut(key) {
                         count.tries = count.tries.saturating_sub(1);
@@ -115,6 +146,13 @@ impl Gate {
                 }
             }
         }
+    }
+}
+
+fn pair(account: Option<&Key>, address: Option<&Key>) -> Option<Key> {
+    match (account, address) {
+        (Some(Key::Account(account)), Some(Key::Address(address))) => Some(Key::Known(*account, *address)),
+        _ => None,
     }
 }
 
@@ -134,7 +172,7 @@ fn make_room(counts: &mut HashMap<Key, Count>, now: Instant) {
 mod tests {
     use super::*;
 
-    fn wait_of(result: Result<(), AccountError>) -> u64 {
+    fn wait_of(result: Result<bool, AccountError>) -> u64 {
         match result {
             Err(AccountError::Wait { seconds }) => seconds,
             _ => 0,
@@ -174,6 +212,55 @@ mod tests {
     }
 
     #[test]
+    fn r164_ten_thousand_guesses_get_a_few_answers_and_the_right_one_comes_through_afterwards() {
+        let (gate, key) = (Gate::default(), [Key::account("admin")]);
+        let start = Instant::now();
+        let at = |n: u64| start + Duration::from_millis(n * 6); // 10,000 in a minute
+        let answered = (0..10_000).filter(|n| gate.begin_at(&key, at(*n)).is_ok()).count();
+        assert!((5..=10).contains(&answered), "{answered}");
+        let wait = wait_of(gate.begin_at(&key, at(10_000)));
+        assert!(wait <= 31, "{wait}");
+        assert!(gate.begin_at(&key, at(10_000) + Duration::from_secs(wait)).is_ok());
+    }
+
+    #[test]
+    fn r164_parallel_guesses_are_counted_exactly() {
+        let (gate, key, now) = (Gate::default(), Key::account("admin"), Instant::now());
+        let passed = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                scope.spawn(|| {
+                    if gate.begin_at(std::slice::from_ref(&key), now).is_ok() {
+                        passed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(passed.into_inner(), 5);
+    }
+
+    #[test]
+    fn r165_guesses_from_elsewhere_keep_nobody_out_who_signed_in_before() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        let account = Key::account("admin");
+        let from = |last: u8| Key::address(std::net::Ipv4Addr::new(192, 0, 2, last).into());
+        let own = gate.keys(Some(account.clone()), Some(from(1)));
+        gate.begin_at(&own, now).unwrap();
+        gate.succeeded(&own);
+        for stranger in 2..250 {
+            let _ = gate.begin_at(&gate.keys(Some(account.clone()), Some(from(stranger))), now);
+        }
+        let elsewhere = gate.keys(Some(account.clone()), Some(from(250)));
+        assert!(wait_of(gate.begin_at(&elsewhere, now)) > 0);
+        for _ in 0..5 {
+            let own = gate.keys(Some(account.clone()), Some(from(1)));
+            assert_eq!(wait_of(gate.begin_at(&own, now)), 0);
+        }
+        let own = gate.keys(Some(account), Some(from(1)));
+        assert!(wait_of(gate.begin_at(&own, now)) > 0, "guesses from there have their own limit");
+    }
+
+    #[test]
     fn memory_stays_bounded() {
         let gate = Gate::default();
         let now = Instant::now();
@@ -181,5 +268,10 @@ mod tests {
             let _ = gate.begin_at(&[Key::account(&n.to_string())], now + Duration::from_millis(n as u64));
         }
         assert!(gate.counts.lock().unwrap().len() <= KEYS_MAX);
+        for n in 0..(KNOWN_MAX as u32 + 50) {
+            let address = Key::address(std::net::Ipv4Addr::from(n).into());
+            gate.succeeded(&gate.keys(Some(Key::account("anna")), Some(address)));
+        }
+        assert!(gate.known.lock().unwrap().len() <= KNOWN_MAX);
     }
 }

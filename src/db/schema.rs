@@ -20,6 +20,9 @@ diesel::table! {
         disabled -> Bool,
         created_at -> Timestamptz,
         last_seen_at -> Nullable<Timestamptz>,
+        theme -> Nullable<Text>,
+        time_zone -> Nullable<Text>,
+        failures_seen_id -> Int8,
     }
 }
 
@@ -392,6 +395,10 @@ diesel::table! {
         last_used_at -> Timestamptz,
         peer -> Text,
         user_agent -> Text,
+        failed_count -> Int4,
+        failed_first_at -> Nullable<Timestamptz>,
+        failed_last_at -> Nullable<Timestamptz>,
+        failed_last_peer -> Text,
     }
 }
 

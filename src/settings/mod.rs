@@ -39,4 +39,4 @@ pub use options::{
 };
 pub use own::OwnServices;
 pub use refusal::{FieldError, FieldErrors};
-pub use store::{Saved, load, save};
+pub use store::{Saved, load, save, time_zone};

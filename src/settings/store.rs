@@ -84,6 +84,19 @@ pub async fn load(conn: &mut AsyncPgConnection) -> Result<SyncOptions, SettingsE
     Ok(options)
 }
 
+/// The schedule's time zone alone.
+///
+/// # Errors
+/// As [`load`].
+pub async fn time_zone(conn: &mut AsyncPgConnection) -> Result<Tz, SettingsError> {
+    let name: String = sync_options::table.select(sync_options::schedule_time_zone).first(conn).await?;
+    read_zone(&name)
+}
+
+fn read_zone(name: &str) -> Result<Tz, SettingsError> {
+    Tz::from_str(name).map_err(|_| unreadable("schedule.time_zone", name))
+}
+
 /// Saves `wanted` whole or not at all, with one audit entry, if `expected_version` is still the one
 /// in force. `version`, `saved_at` and `saved_by` of `wanted` are ignored.
 ///
@@ -193,8 +206,7 @@ impl OptionsRow {
                 time: NaiveTime::parse_from_str(&self.schedule_time, "%H:%M")
                     .map_err(|_| unreadable("schedule.time", &self.schedule_time))?,
                 per_day: number("schedule.per_day", self.schedule_per_day)?,
-                time_zone: Tz::from_str(&self.schedule_time_zone)
-                    .map_err(|_| unreadable("schedule.time_zone", &self.schedule_time_zone))?,
+                time_zone: read_zone(&self.schedule_time_zone)?,
             },
             source: Source {
                 kind: match self.source_kind.as_str() {

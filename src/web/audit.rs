@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::download::Download;
 use super::moment::Moment;
-use super::synchronizations::options;
 use super::{Administrator, Db, Field, PageError, Reply, Shell};
 use crate::accounts::history::{self, Filter, Line};
 
@@ -127,7 +126,7 @@ fn shown(value: Option<&Value>) -> String {
 
 #[get("/audit?<query..>")]
 async fn show_audit(administrator: Administrator, mut db: Db, query: Query) -> Result<Reply, PageError> {
-    let zone = options(&mut db.0).await?.schedule.time_zone;
+    let zone = administrator.shell.zone;
     let mut lines = history::read(&mut db.0, &query.filter(zone), PAGE_LINES + 1).await?;
     let more = lines.len() as i64 > PAGE_LINES;
     lines.truncate(PAGE_LINES as usize);
@@ -149,12 +148,12 @@ async fn show_audit(administrator: Administrator, mut db: Db, query: Query) -> R
 /// The lines that fit the filter as a table or as JSON lines, at most [`DOWNLOAD_LINES`].
 #[get("/audit/<file>?<query..>")]
 async fn download_audit(
-    _administrator: Administrator,
+    administrator: Administrator,
     mut db: Db,
     file: &str,
     query: Query,
 ) -> Result<Download, PageError> {
-    let zone = options(&mut db.0).await?.schedule.time_zone;
+    let zone = administrator.shell.zone;
     let lines = history::read(&mut db.0, &query.filter(zone), DOWNLOAD_LINES).await?;
     match file {
         "lines.csv" => {

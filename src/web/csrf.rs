@@ -8,6 +8,7 @@
 use super::guards::{self, Anyone};
 use super::shell::{self, SessionState};
 use super::{PageError, cookies};
+use crate::accounts::sessions;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::fairing::{Fairing, Info, Kind};
@@ -88,6 +89,11 @@ impl Fairing for Shield {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        let forged = cookies::session_token(request).is_some_and(|token| !sessions::is_token(&token));
+        if forged && self.may_write(Instant::now()) {
+            tracing::warn!("a session cookie that was never given out");
+            guards::note_refusal(request, "session.forged", None).await;
+        }
         if matches!(request.method(), Method::Get | Method::Head | Method::Options) {
             return;
         }

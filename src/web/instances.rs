@@ -8,7 +8,6 @@ use rocket::{Route, get, routes};
 use super::moment::{Moment, span};
 use super::{Db, Operator, PageError, Reply, Shell};
 use crate::jobs::{self, InstanceRow};
-use crate::settings;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_instances]
@@ -39,10 +38,9 @@ struct InstancesPage {
 
 #[get("/instances")]
 async fn show_instances(operator: Operator, mut db: Db) -> Result<Reply, PageError> {
-    let options = settings::load(&mut db.0).await.map_err(PageError::internal)?;
     let rows = jobs::list_instances(&mut db.0).await?;
     let no_worker = !jobs::any_worker_alive(&mut db.0).await?;
-    let instances = rows.iter().map(|row| InstanceView::new(row, options.schedule.time_zone)).collect();
+    let instances = rows.iter().map(|row| InstanceView::new(row, operator.shell.zone)).collect();
     Reply::ok(&InstancesPage { shell: operator.shell, instances, no_worker })
 }
 

@@ -10,7 +10,6 @@ use rocket::{Route, get, routes};
 use super::moment::Moment;
 use super::{Db, Operator, PageError, Reply, Shell};
 use crate::jobs::{self, JobState, QueueError};
-use crate::settings;
 use crate::sync::schedule;
 use view::{JobView, MomentView, attempt_words};
 
@@ -39,8 +38,7 @@ struct JobsPage {
 #[get("/jobs")]
 async fn show_jobs(operator: Operator, mut db: Db) -> Result<Reply, PageError> {
     let conn = &mut *db.0;
-    let options = settings::load(conn).await.map_err(PageError::internal)?;
-    let zone = options.schedule.time_zone;
+    let zone = operator.shell.zone;
     let mut groups = Vec::new();
     let states: [&[JobState]; 3] = [
         &[JobState::Running, JobState::Waiting],

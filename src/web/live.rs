@@ -8,6 +8,9 @@ use rocket::futures::Stream;
 use rocket::http::Header;
 use rocket::response::stream::{Event, EventStream};
 
+use super::Db;
+use crate::accounts::sessions;
+
 /// Between two looks; an event is sent only when something changed.
 const LOOK_EVERY: Duration = Duration::from_millis(600);
 /// A sign of life when nothing changed.
@@ -35,6 +38,22 @@ pub struct Seen {
     pub html: String,
     /// Nothing more will change: the stream ends with the event `done`.
     pub is_over: bool,
+}
+
+impl Seen {
+    /// There is nothing to show any more.
+    pub fn end() -> Self {
+        Self { html: String::new(), is_over: true }
+    }
+}
+
+/// Whether the session that opened a stream has ended meanwhile: the stream then ends too, and what the page asks
+/// next leads to the sign-in page. `None`: that cannot be told at this moment.
+pub async fn signed_out(db: &mut Db, token: Option<&str>) -> Option<bool> {
+    match token {
+        Some(token) => sessions::is_live(&mut db.0, token).await.ok().map(|live| !live),
+        None => Some(true),
+    }
 }
 
 /// Sends what `look` finds until it is over or the server stops. A look that answers `None` could not be taken at

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 pub struct Moment {
     /// For `<time datetime>`.
     pub machine: String,
-    /// In the schedule's zone, with the zone's name: `22 Nov 2026, 03:00 Asia/Taipei`.
+    /// In the person's zone, with the zone's name: `22 Nov 2026, 03:00 Asia/Taipei`.
     pub shown: String,
     /// For the tooltip.
     pub utc: String,

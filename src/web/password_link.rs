@@ -57,7 +57,7 @@ async fn set_password(
             gate.succeeded(&keys);
             Ok(Reply::SeeOther("/login".to_owned()))
         }
-        Err(error @ (AccountError::PasswordLength | AccountError::PasswordNul)) => {
+        Err(error) if error.is_about_new_password() => {
             gate.succeeded(&keys);
             shown.password.error = Some(error.to_string());
             Reply::refused(&shown)

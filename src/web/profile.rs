@@ -1,5 +1,6 @@
-//! `/profile`: one's own password, sessions and API tokens.
+//! `/profile`: one's own password, display, sessions, failed attempts to sign in, and API tokens.
 
+mod display;
 mod tokens;
 
 use askama::Template;
@@ -8,19 +9,24 @@ use rocket::form::{Form, FromForm};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 
+use self::display::DisplayForm;
 use self::tokens::NewToken;
 pub(super) use self::tokens::TokenView;
 use super::login::Visitor;
 use super::moment::Moment;
-use super::synchronizations::options;
 use super::{Console, Db, Field, PageError, Reply, Reporter, Shell, cookies};
 use crate::accounts::own::{self, Change};
 use crate::accounts::sessions::{self, Listed};
 use crate::accounts::throttle::Gate;
-use crate::accounts::{self, AccountError, Pool};
+use crate::accounts::{self, AccountError, Pool, failures};
+use crate::settings;
+
+/// Failed attempts the page lists.
+const FAILURES_MAX: i64 = 20;
 
 pub(super) fn routes() -> Vec<Route> {
     let mut all = routes![show_profile, change_password, end_others];
+    all.extend(display::routes());
     all.extend(tokens::routes());
     all
 }
@@ -55,22 +61,31 @@ struct ProfilePage {
     role: &'static str,
     current: Field,
     new: Field,
-    changed: bool,
+    /// What was just changed: nothing, `display` or the password.
+    changed: &'static str,
+    display: DisplayForm,
     sessions: Vec<SessionView>,
+    /// Failed attempts to sign in as this person, newest first.
+    failures: Vec<(Moment, String)>,
     tokens: Vec<TokenView>,
     new_token: NewToken,
 }
 
 async fn page(shell: Shell, db: &mut Db, own: Option<&str>) -> Result<ProfilePage, PageError> {
-    let zone = options(&mut db.0).await?.schedule.time_zone;
+    let zone = shell.zone;
     let account = shell.account.clone().ok_or(PageError::NotFound { what: "profile" })?;
     let listed = sessions::list(&mut db.0, account.id, own).await?;
+    let failures = failures::newest(&mut db.0, account.id, FAILURES_MAX).await?;
+    let chosen = accounts::display::of(&mut db.0, account.id).await?;
+    let usual = settings::time_zone(&mut db.0).await.map_err(PageError::internal)?;
     let tokens = accounts::tokens::list(&mut db.0, account.id).await?;
     Ok(ProfilePage {
         role: account.role.label(),
         current: Field::new("current", ""),
         new: Field::new("new", ""),
-        changed: false,
+        changed: "",
+        display: DisplayForm::new(chosen, usual),
+        failures: failures.into_iter().map(|one| (Moment::new(one.at, zone), one.peer)).collect(),
         sessions: listed.into_iter().map(|one| SessionView::new(one, zone)).collect(),
         tokens: tokens.into_iter().map(|one| TokenView::new(one, zone)).collect(),
         new_token: NewToken::empty(account.role),
@@ -86,7 +101,11 @@ async fn show_profile(
     changed: Option<&str>,
 ) -> Result<Reply, PageError> {
     let mut page = page(reporter.shell, &mut db, visitor.token.as_deref()).await?;
-    page.changed = changed.is_some();
+    page.changed = match changed {
+        None => "",
+        Some("display") => "display",
+        Some(_) => "password",
+    };
     Reply::ok(&page)
 }
 
@@ -127,7 +146,7 @@ async fn change_password(
             (&mut page.current, "This is not your password.".to_owned(), Status::UnprocessableEntity)
         }
         AccountError::Wait { .. } => (&mut page.current, error.to_string(), Status::TooManyRequests),
-        AccountError::PasswordLength | AccountError::PasswordNul => {
+        refused if refused.is_about_new_password() => {
             (&mut page.new, error.to_string(), Status::UnprocessableEntity)
         }
         _ => return Err(error.into()),

@@ -98,8 +98,9 @@ async fn complete(
         AccountError::NameLength
         | AccountError::NameInvisible
         | AccountError::NameMixed
+        | AccountError::NameReserved
         | AccountError::NameTaken => &mut page.name,
-        AccountError::PasswordLength | AccountError::PasswordNul => &mut page.password,
+        refused if refused.is_about_new_password() => &mut page.password,
         AccountError::NoConnection => return Err(PageError::unavailable(error)),
         _ => return Err(PageError::internal(error)),
     };

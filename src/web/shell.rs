@@ -1,7 +1,13 @@
 //! The frame around every page: who is signed in, the navigation, the colours, the anti-forgery token.
 
-use super::{Console, cookies, csrf, help};
+use super::moment::Moment;
+use super::{Console, cookies, csrf, help, words};
+pub use crate::accounts::display::Theme;
+use crate::accounts::failures::{COUNT_MAX, Failures};
 use crate::accounts::{self, Account, Pool, Role, Session, audit};
+use crate::settings;
+use chrono_tz::Tz;
+use diesel_async::AsyncPgConnection;
 use rocket::Request;
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -39,13 +45,30 @@ async fn look_up(request: &Request<'_>) -> SessionState {
         }
     };
     match accounts::session_of(&mut conn, &token).await {
-        Ok(Some(session)) => SessionState::Live(session),
+        Ok(Some(session)) => with_zone(&mut conn, session).await,
         Ok(None) => SessionState::None,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a session could not be looked up");
             SessionState::Unknown
         }
     }
+}
+
+/// A person without a time zone of their own sees the schedule's.
+async fn with_zone(conn: &mut AsyncPgConnection, mut session: Session) -> SessionState {
+    if session.display.time_zone.is_none() {
+        match settings::time_zone(conn).await {
+            Ok(zone) => session.display.time_zone = Some(zone),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the time zone could not be looked up"
+                );
+                return SessionState::Unknown;
+            }
+        }
+    }
+    SessionState::Live(session)
 }
 
 /// Names one request in answers, log and audit.
@@ -57,30 +80,28 @@ pub fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
     &request.local_cache(|| RequestId(Uuid::now_v7().simple().to_string())).0
 }
 
-/// The colours of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Theme {
-    System,
-    Light,
-    Dark,
+/// The notice of failed attempts to sign in.
+#[derive(Debug, Clone)]
+pub struct FailedView {
+    /// `3 failed attempts to sign in with your name`.
+    pub title: String,
+    pub first: Moment,
+    pub last: Moment,
+    pub peer: String,
+    pub is_one: bool,
 }
 
-impl Theme {
-    /// As in the cookie and in `data-theme`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    /// Anything unknown is the system's.
-    pub fn of(text: &str) -> Self {
-        match text {
-            "light" => Self::Light,
-            "dark" => Self::Dark,
-            _ => Self::System,
+impl FailedView {
+    fn new(failed: &Failures, zone: Tz) -> Self {
+        let count = i64::from(failed.count);
+        let most = if count >= COUNT_MAX { "At least " } else { "" };
+        let attempts = words::counted(count, "failed attempt", "failed attempts");
+        Self {
+            title: format!("{most}{attempts} to sign in with your name"),
+            first: Moment::new(failed.first_at, zone),
+            last: Moment::new(failed.last.at, zone),
+            peer: failed.last.peer.clone(),
+            is_one: count == 1,
         }
     }
 }
@@ -103,6 +124,10 @@ pub struct Shell {
     /// Value of the hidden field `csrf`, which must be the first of each form; empty when signed out.
     pub csrf: String,
     pub theme: Theme,
+    /// The zone in which this person sees times.
+    pub zone: Tz,
+    /// Failed attempts to sign in as this person that nobody has seen yet.
+    pub failed: Option<FailedView>,
     /// The help page that fits this page.
     pub help: &'static str,
     /// This page's path, for coming back after a change of colours.
@@ -125,11 +150,19 @@ impl Shell {
         let path = request.uri().path().to_string();
         let secure = request.rocket().state::<Console>().is_some_and(|console| console.secure);
         let peer = peer(request);
+        let zone = session.and_then(|session| session.display.time_zone).unwrap_or(Tz::UTC);
         Self {
             nav: session.map(|session| nav(&path, session.account.role)).unwrap_or_default(),
             csrf: session.map(|session| csrf::token(&session.csrf_secret)).unwrap_or_default(),
             account: session.map(|session| session.account.clone()),
-            theme: cookies::only(request, cookies::THEME).map_or(Theme::System, |text| Theme::of(&text)),
+            theme: session
+                .and_then(|session| session.display.theme)
+                .or_else(|| cookies::only(request, cookies::THEME).map(|text| Theme::of(&text)))
+                .unwrap_or(Theme::System),
+            zone,
+            failed: session
+                .and_then(|session| session.failed.as_ref())
+                .map(|failed| FailedView::new(failed, zone)),
             help: help::for_page(&path),
             path,
             insecure: !secure && peer.is_some_and(|ip| !ip.to_canonical().is_loopback()),

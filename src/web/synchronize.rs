@@ -49,7 +49,7 @@ struct Running {
 impl SynchronizePage {
     async fn load(conn: &mut AsyncPgConnection, shell: Shell) -> Result<Self, PageError> {
         let options = options(conn).await?;
-        let status = StatusBox::load(conn).await?;
+        let status = StatusBox::load(conn, shell.zone).await?;
         let running = match &status.active {
             None => None,
             Some(run) => LiveFragment::load(conn, run.id, &shell).await?.map(|live| Running {

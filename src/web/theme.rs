@@ -1,8 +1,10 @@
-//! Light, dark, or as the system has it: a choice kept in a cookie, so that the first paint is right.
+//! Light, dark, or as the system has it: kept in the account, and in a cookie for the pages before signing in, so
+//! that the server draws it and the first paint is right.
 
 use super::login::local_path;
 use super::shell::Theme;
-use super::{Anyone, Console, Reply, cookies};
+use super::{Anyone, Console, Db, PageError, Reply, cookies};
+use crate::accounts::{Pool, display};
 use rocket::form::{Form, FromForm};
 use rocket::http::{Cookie, CookieJar, SameSite};
 use rocket::time::Duration;
@@ -19,13 +21,25 @@ struct ThemeForm<'r> {
 }
 
 #[post("/theme", data = "<form>")]
-fn choose_theme(
-    _anyone: Anyone,
+async fn choose_theme(
+    anyone: Anyone,
     form: Form<ThemeForm<'_>>,
     console: &State<Console>,
+    pool: &State<Pool>,
     jar: &CookieJar<'_>,
-) -> Reply {
+) -> Result<Reply, PageError> {
     let theme = Theme::of(form.theme);
+    if let Some(account) = &anyone.shell.account {
+        let mut db = Db::borrow(pool).await?;
+        let by = anyone.shell.audit("", &account.name);
+        display::save_theme(&mut db.0, account.id, theme, by).await?;
+    }
+    remember(console, jar, theme);
+    Ok(Reply::SeeOther(local_path(form.next).unwrap_or("/").to_owned()))
+}
+
+/// For the pages before signing in.
+pub(super) fn remember(console: &Console, jar: &CookieJar<'_>, theme: Theme) {
     jar.add(
         Cookie::build((cookies::THEME, theme.as_str()))
             .path("/")
@@ -34,5 +48,4 @@ fn choose_theme(
             .secure(console.secure)
             .max_age(Duration::days(365)),
     );
-    Reply::SeeOther(local_path(form.next).unwrap_or("/").to_owned())
 }

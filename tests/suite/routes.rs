@@ -9,7 +9,7 @@ const PASSWORD: &str = "correct horse battery";
 
 /// Who may call a route at least.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Least {
+pub enum Least {
     Anyone,
     /// A program with a token; a session counts for nothing.
     Token,
@@ -17,7 +17,7 @@ enum Least {
 }
 
 /// Method, path as mounted, a path to ask for, and the rule.
-const RULES: &[(&str, &str, &str, Least)] = &[
+pub const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/assets/<hash>/<path..>", "/assets/0/weir.css", Least::Anyone),
     ("GET", "/favicon.ico", "/favicon.ico", Least::Anyone),
     ("GET", "/refused", "/refused", Least::Anyone),
@@ -72,6 +72,8 @@ const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/audit?<query..>", "/audit", Least::Role(Role::Administrator)),
     ("GET", "/audit/<file>?<query..>", "/audit/lines.csv", Least::Role(Role::Administrator)),
     ("GET", "/profile?<changed>", "/profile", Least::Role(Role::Reporter)),
+    ("POST", "/profile/display", "/profile/display", Least::Role(Role::Reporter)),
+    ("POST", "/profile/failed-sign-ins", "/profile/failed-sign-ins", Least::Role(Role::Reporter)),
     ("POST", "/profile/password", "/profile/password", Least::Role(Role::Reporter)),
     ("POST", "/profile/sessions/end", "/profile/sessions/end", Least::Role(Role::Reporter)),
     ("POST", "/profile/tokens", "/profile/tokens", Least::Role(Role::Reporter)),

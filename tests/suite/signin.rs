@@ -120,18 +120,30 @@ async fn r170_the_session_is_new_at_sign_in_and_worthless_after_sign_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r171_sessions_end_when_idle_when_old_and_with_their_account() {
+async fn r171_sessions_end_at_sign_out_when_idle_when_old_and_with_their_account() {
     for sql in [
         "UPDATE sessions SET last_used_at = now() - interval '8 hours 1 minute'",
         "UPDATE sessions SET created_at = now() - interval '24 hours 1 minute'",
         "UPDATE accounts SET disabled = true",
         "DELETE FROM accounts",
+        "", // signs out
     ] {
         let app = with_people().await;
         let visitor = signed_in(&app).await;
         assert_eq!(visitor.get("/").await.status(), 200);
-        diesel::sql_query(sql).execute(&mut app.db.conn().await).await.unwrap();
+        let token = visitor.cookie("weir").unwrap();
+        if sql.is_empty() {
+            visitor.post_from("/", "/logout", &[]).await;
+            visitor.set_cookie("weir", &token);
+        } else {
+            diesel::sql_query(sql).execute(&mut app.db.conn().await).await.unwrap();
+        }
         assert_eq!(visitor.get("/").await.status(), 303, "{sql}");
+        assert_eq!(
+            visitor.post_raw("/synchronize", &[("csrf", "x")]).await.location(),
+            "/login?next=%2Fsynchronize&ended=1",
+            "{sql}"
+        );
     }
 }
 

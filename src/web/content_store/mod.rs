@@ -107,7 +107,7 @@ async fn show_content_store(
     store: &State<Store>,
 ) -> Result<Reply, PageError> {
     let conn = &mut *db.0;
-    let zone = settings::load(conn).await.map_err(PageError::internal)?.schedule.time_zone;
+    let zone = reporter.shell.zone;
     let files = settings::files_in_force(conn).await.map_err(PageError::internal)?.files;
     let amounts = overview::amounts(conn).await?;
     let amount = |state: &str| {

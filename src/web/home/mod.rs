@@ -46,8 +46,8 @@ struct HomePage {
 async fn show_home(reporter: Reporter, mut db: Db, store: &State<Store>) -> Result<Reply, PageError> {
     let conn = &mut db.0;
     let (options, now) = (options(conn).await?, Utc::now());
-    let zone = options.schedule.time_zone;
-    let status = StatusBox::load(conn).await?;
+    let zone = reporter.shell.zone;
+    let status = StatusBox::load(conn, zone).await?;
     let mirrored = Side::now(conn).await?.mirrored();
     let has_updates = updates::any(conn).await?;
     let open = count(conn, UpdateFilter { mirrored, ..only(ApprovalFilter::NotApproved) }).await?;
@@ -68,6 +68,7 @@ async fn show_home(reporter: Reporter, mut db: Db, store: &State<Store>) -> Resu
             files_failed,
             disk_is_full: store.space().await.is_ok_and(|space| space.free <= space.reserve),
             now,
+            zone,
         }),
         steps: if has_updates { Vec::new() } else { start::steps(&options, status.last.is_some()) },
         history: History::new(bars),

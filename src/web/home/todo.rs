@@ -1,6 +1,7 @@
 //! What needs a person, the most pressing first.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use crate::settings::{CategoryKind, ScheduleMode, SourceKind, SyncOptions};
 use crate::web::moment::Moment;
@@ -37,6 +38,8 @@ pub(super) struct Facts<'a> {
     /// Nothing more is fetched until there is room.
     pub disk_is_full: bool,
     pub now: DateTime<Utc>,
+    /// In which the person sees times.
+    pub zone: Tz,
 }
 
 /// All of them.
@@ -97,7 +100,7 @@ fn overdue(facts: &Facts<'_>) -> Option<ToDo> {
         text: match facts.succeeded_at {
             Some(at) => format!(
                 "No synchronization has succeeded since {}, though {} planned.",
-                Moment::new(at, schedule.time_zone).shown,
+                Moment::new(at, facts.zone).shown,
                 match schedule.per_day {
                     1 => "one a day is".to_owned(),
                     n => format!("{n} a day are"),

@@ -43,7 +43,7 @@ async fn show_connections(reporter: Reporter, mut db: Db) -> Result<Reply, PageE
         }
         SourceKind::Upstream => String::new(),
     };
-    let zone = options.schedule.time_zone;
+    let zone = reporter.shell.zone;
     let row = |one: &UsedHost| Row {
         host: one.host.clone(),
         port: one.port,

@@ -24,6 +24,7 @@ use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
 use self::form::{Fault, Fields, Submission};
+pub(in crate::web) use self::moments::zones;
 use self::notice::RunNotice;
 use self::question::Question;
 use self::view::{OptionsPage, View};
@@ -105,7 +106,7 @@ async fn show_options(
         // so that a save in between is still noticed
         view.version = version;
     }
-    view.notice = notice::take(&mut db.0, cookies, scene.current.schedule.time_zone).await?;
+    view.notice = notice::take(&mut db.0, cookies, reporter.shell.zone).await?;
     draw(&mut db.0, reporter.shell, Status::Ok, view).await
 }
 
@@ -116,7 +117,7 @@ async fn draw(
     status: Status,
     view: View,
 ) -> Result<Reply, PageError> {
-    let run = StatusBox::load(conn).await?;
+    let run = StatusBox::load(conn, shell.zone).await?;
     Reply::with(status, &OptionsPage { shell, status: run, view })
 }
 
@@ -183,7 +184,7 @@ async fn save_options(
             let view = View::new(&scene, &sent.typed, true)
                 .with_draft(sent.draft)
                 .with_password_lost(sent.loses_password())
-                .with_clash(&in_force, &wanted, &scene.tree);
+                .with_clash(&in_force, &wanted, &scene.tree, admin.shell.zone);
             draw(&mut db.0, admin.shell, Status::Conflict, view).await
         }
         Err(other) => Err(page_error(other)),

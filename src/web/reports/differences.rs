@@ -2,14 +2,12 @@
 
 use askama::Template;
 use chrono::Utc;
-use diesel_async::AsyncPgConnection;
 use rocket::{Route, get, routes};
 use serde_json::json;
 
 use super::changed::{self, COLUMNS, FILE_MAX, List, PAGE_MAX};
 use super::{start_of, typed_day};
 use crate::catalog::changes::Span;
-use crate::settings;
 use crate::sync::runs;
 use crate::web::download::{Download, Form};
 use crate::web::synchronizations::RunView;
@@ -85,7 +83,7 @@ impl Asked {
 
 #[get("/reports/differences?<asked..>")]
 async fn show_differences(reporter: Reporter, mut db: Db, asked: Asked) -> Result<Reply, PageError> {
-    let zone = zone(&mut db.0).await?;
+    let zone = reporter.shell.zone;
     let now = Utc::now();
     let known = runs::list(&mut db.0, None, RUNS_MAX).await?;
     let mut page = DifferencesPage {
@@ -114,13 +112,13 @@ async fn show_differences(reporter: Reporter, mut db: Db, asked: Asked) -> Resul
 
 #[get("/reports/differences/<file>?<asked..>")]
 async fn download_differences(
-    _reporter: Reporter,
+    reporter: Reporter,
     mut db: Db,
     file: &str,
     asked: Asked,
 ) -> Result<Download, PageError> {
     let form = Form::of_file(file, NAME)?;
-    let zone = zone(&mut db.0).await?;
+    let zone = reporter.shell.zone;
     let (span, words) = asked.span(zone).map_err(|sentence| PageError::Refused(sentence.to_owned()))?;
     let (_, lists) = changed::lists(&mut db.0, span, zone, FILE_MAX).await?;
     if form == Form::Csv {
@@ -133,10 +131,6 @@ async fn download_differences(
         .map(|list| (list.kind.key().to_owned(), json!({ "count": list.count, "updates": list.lines })))
         .collect();
     Download::json(file, &json!({ "report": "Differences", "span": words, "lists": lists }))
-}
-
-async fn zone(conn: &mut AsyncPgConnection) -> Result<chrono_tz::Tz, PageError> {
-    Ok(settings::load(conn).await.map_err(PageError::internal)?.schedule.time_zone)
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::changed::{self, COLUMNS, FILE_MAX, List, PAGE_MAX};
 use super::{day_after, start_of, typed_day};
 use crate::catalog::changes::{Counts, Span};
-use crate::settings;
 use crate::sync::{owed, runs};
 use crate::web::download::{Download, Form};
 use crate::web::moment::Moment;
@@ -94,7 +93,7 @@ async fn show_results(
     from: Option<&str>,
     until: Option<&str>,
 ) -> Result<Reply, PageError> {
-    let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
+    let zone = reporter.shell.zone;
     let today = Utc::now().with_timezone(&zone).date_naive();
     let (typed_from, typed_until) = (from.unwrap_or_default(), until.unwrap_or_default());
     let read = Period::read(typed_from, typed_until, today);
@@ -115,14 +114,14 @@ async fn show_results(
 
 #[get("/reports/synchronization-results/<file>?<from>&<until>")]
 async fn download_results(
-    _reporter: Reporter,
+    reporter: Reporter,
     mut db: Db,
     file: &str,
     from: Option<&str>,
     until: Option<&str>,
 ) -> Result<Download, PageError> {
     let form = Form::of_file(file, NAME)?;
-    let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
+    let zone = reporter.shell.zone;
     let today = Utc::now().with_timezone(&zone).date_naive();
     let period = Period::read(from.unwrap_or_default(), until.unwrap_or_default(), today)
         .map_err(|sentence| PageError::Refused(sentence.to_owned()))?;

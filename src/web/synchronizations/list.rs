@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::Utc;
 use rocket::get;
 
-use super::{RunView, options};
+use super::RunView;
 use crate::sync::runs;
 use crate::web::{Db, PageError, Reply, Reporter, Shell};
 
@@ -31,7 +31,7 @@ pub(super) async fn show_runs(
     mut db: Db,
     before: Option<i64>,
 ) -> Result<Reply, PageError> {
-    let zone = options(&mut db.0).await?.schedule.time_zone;
+    let zone = reporter.shell.zone;
     let mut rows = runs::list(&mut db.0, before, PAGE_SIZE + 1).await?;
     let has_more = rows.len() as i64 > PAGE_SIZE;
     rows.truncate(PAGE_SIZE as usize);

@@ -93,7 +93,7 @@ impl LiveFragment {
     ) -> Result<Option<Self>, PageError> {
         let Some(run) = runs::get(conn, run_id).await? else { return Ok(None) };
         let options = options(conn).await?;
-        let zone = options.schedule.time_zone;
+        let zone = shell.zone;
         let options_changed = run.state().is_active() && run.has_older_options(options.version);
         let owed = if run.failed > 0 { owed::of_run(conn, run_id, OWED_MAX).await? } else { Vec::new() };
         let run = RunView::new(&run, zone, Utc::now());

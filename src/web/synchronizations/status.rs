@@ -1,6 +1,7 @@
 //! The **Synchronization Status** box, on Home and on the options page.
 
 use chrono::Utc;
+use chrono_tz::Tz;
 use diesel_async::AsyncPgConnection;
 
 use super::{RunView, options};
@@ -23,13 +24,13 @@ pub struct StatusBox {
 }
 
 impl StatusBox {
-    /// The state of things now.
+    /// The state of things now, for people in `zone`.
     ///
     /// # Errors
     /// [`PageError`] when the database fails.
-    pub async fn load(conn: &mut AsyncPgConnection) -> Result<Self, PageError> {
+    pub async fn load(conn: &mut AsyncPgConnection, zone: Tz) -> Result<Self, PageError> {
         let options = options(conn).await?;
-        let (zone, now) = (options.schedule.time_zone, Utc::now());
+        let now = Utc::now();
         let next = match options.schedule.mode {
             ScheduleMode::Manual => None,
             ScheduleMode::Daily => schedule::next_due(conn).await?,

@@ -15,7 +15,6 @@ use crate::approvals::change::{self, Change, GroupChoice, UPDATES_MAX};
 use crate::approvals::groups::{self, Branch};
 use crate::approvals::state::{self, Approval, Candidate};
 use crate::approvals::{ALL_COMPUTERS, Action, ApprovalError, Side};
-use crate::settings;
 use crate::web::{Db, Operator, PageError, Reply, Shell, words};
 
 /// Titles shown; the rest is counted.
@@ -108,7 +107,7 @@ async fn show_approve(
 #[post("/updates/approve", data = "<form>")]
 async fn approve(operator: Operator, mut db: Db, form: Form<ApproveForm>) -> Result<Reply, PageError> {
     let ids = read_ids(&form.id)?;
-    let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
+    let zone = operator.shell.zone;
     let outcome = match change_of(&form, &ids, zone) {
         Ok(change) => {
             let entry = operator.shell.audit("", "");
@@ -205,7 +204,7 @@ async fn page(
     }
     let tree = groups::tree(&mut db.0, side).await?;
     let approvals = state::of(&mut db.0, side, &ids).await?;
-    let zone = settings::load(&mut db.0).await.map_err(PageError::internal)?.schedule.time_zone;
+    let zone = shell.zone;
     let can_remove = found.iter().all(|one| one.removable);
     let held = |one: fn(&Candidate) -> bool| found.iter().any(one);
     Ok(ApprovePage {

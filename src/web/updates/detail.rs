@@ -150,7 +150,7 @@ async fn show_update(
         language = text.language.clone();
     }
     let options = settings::load(&mut db.0).await.map_err(PageError::internal)?;
-    let zone = options.schedule.time_zone;
+    let zone = reporter.shell.zone;
     let synchronized = Synchronized::now(&mut db.0, &options).await?;
     let ids = |named: &[Named]| named.iter().map(|one| one.update_id).collect::<Vec<_>>();
     let kept = found.approvable && !synchronized.takes(ids(&found.products), ids(&found.classifications));

@@ -10,7 +10,6 @@ use crate::accounts::{Role, people, sessions, tokens};
 use crate::web::form::Choice;
 use crate::web::moment::Moment;
 use crate::web::profile::{SessionView, TokenView};
-use crate::web::synchronizations::options;
 use crate::web::words::counted;
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell};
 
@@ -37,7 +36,7 @@ struct UserPage {
 }
 
 async fn page(shell: Shell, db: &mut Db, id: i64, link: Option<NewLink>) -> Result<UserPage, PageError> {
-    let zone = options(&mut db.0).await?.schedule.time_zone;
+    let zone = shell.zone;
     let person = people::get(&mut db.0, id).await?.ok_or(PageError::NotFound { what: "user" })?;
     let listed = sessions::list(&mut db.0, id, None).await?;
     let tokens = tokens::list(&mut db.0, id).await?;

@@ -8,7 +8,6 @@ use rocket::{Route, State, get, post, routes};
 
 use super::form::Choice;
 use super::moment::Moment;
-use super::synchronizations::options;
 use super::{Administrator, Db, Field, PageError, Reply, Shell};
 use crate::accounts::people::{self, Person};
 use crate::accounts::{AccountError, AccountName, NAME_CHARS_MAX, PasswordHashText, Pool, Role, links};
@@ -69,7 +68,7 @@ fn roles() -> Vec<Choice> {
 }
 
 async fn page(shell: Shell, db: &mut Db, name: Field, role: &str) -> Result<UsersPage, PageError> {
-    let zone = options(&mut db.0).await?.schedule.time_zone;
+    let zone = shell.zone;
     let people = people::list(&mut db.0, PEOPLE_MAX).await?;
     Ok(UsersPage {
         people: people.into_iter().map(|person| PersonView::new(person, zone)).collect(),
@@ -131,6 +130,7 @@ fn typing(error: AccountError) -> Result<String, PageError> {
         AccountError::NameLength
         | AccountError::NameInvisible
         | AccountError::NameMixed
+        | AccountError::NameReserved
         | AccountError::NameTaken
         | AccountError::UnknownRole
         | AccountError::LastAdministrator => Ok(error.to_string()),

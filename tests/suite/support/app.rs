@@ -98,6 +98,11 @@ impl TestApp {
         Visitor::new(&self.console_url(""))
     }
 
+    /// The same from another address of this machine: 127.0.0.`last`.
+    pub fn visitor_from(&self, last: u8) -> Visitor {
+        Visitor::from_address(&self.console_url(""), Some(Ipv4Addr::new(127, 0, 0, last).into()))
+    }
+
     /// Makes an account and signs it in.
     pub async fn sign_in_as(&self, name: &str, role: Role) -> Visitor {
         self.account(name, role).await;

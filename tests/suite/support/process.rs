@@ -78,10 +78,14 @@ impl Process {
         Self::launch(weir(db, data, &["serve"]), variables, Stdio::null()) // a pipe that nobody reads fills up
     }
 
+    /// Starts with further variables; its words are in `serve.log` in its folder.
+    pub fn start_logged(db: &TestDatabase, data: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::launch(weir(db, data, &["serve"]), variables, log_in(data))
+    }
+
     /// Starts on the database that it keeps for itself in its folder; its words are in `serve.log` there.
     pub fn start_alone(data: &Path) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(data.join("serve.log")).unwrap();
-        Self::launch(alone(data, &["serve"]), &[], log.into())
+        Self::launch(alone(data, &["serve"]), &[], log_in(data))
     }
 
     fn launch(mut command: Command, variables: &[(&str, &str)], stderr: Stdio) -> Self {
@@ -149,6 +153,10 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn log_in(data: &Path) -> Stdio {
+    std::fs::File::options().create(true).append(true).open(data.join("serve.log")).unwrap().into()
 }
 
 pub fn free_port() -> u16 {

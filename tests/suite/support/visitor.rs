@@ -22,7 +22,13 @@ pub struct Visitor {
 impl Visitor {
     /// `origin`: scheme, host and port.
     pub fn new(origin: &str) -> Self {
+        Self::from_address(origin, None)
+    }
+
+    /// The same from another address of this machine, such as 127.0.0.2.
+    pub fn from_address(origin: &str, address: Option<std::net::IpAddr>) -> Self {
         let http = reqwest::Client::builder()
+            .local_address(address)
             .no_proxy()
             .timeout(ANSWER_WAIT)
             .redirect(reqwest::redirect::Policy::none())

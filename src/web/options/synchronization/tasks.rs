@@ -16,7 +16,8 @@ use super::{ADDRESS, Scene, draw, read};
 use crate::db::Pool;
 use crate::settings::validate::{self, PasswordInput, World};
 use crate::settings::{OwnServices, changes, drafts};
-use crate::web::live::{Live, Seen, follow};
+use crate::web::live::{Live, Seen, follow, signed_out};
+use crate::web::login::Visitor;
 use crate::web::synchronizations::{StatusBox, begin, halt};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell, Wants};
 
@@ -56,7 +57,7 @@ async fn synchronize(
     if dirty && confirmed != Some("saved") {
         return ask(&mut db.0, admin, &scene, sent, wants).await;
     }
-    let run = RunNotice::new(begin(&mut db.0, &admin.shell).await?, scene.current.schedule.time_zone);
+    let run = RunNotice::new(begin(&mut db.0, &admin.shell).await?, admin.shell.zone);
     match wants {
         Wants::Fragment => {
             state(&mut db.0, admin.shell, Some(Notice { run: Some(run), ..Notice::default() })).await
@@ -138,7 +139,7 @@ async fn state(
     shell: Shell,
     notice: Option<Notice>,
 ) -> Result<Reply, PageError> {
-    let status = StatusBox::load(conn).await?;
+    let status = StatusBox::load(conn, shell.zone).await?;
     Reply::ok(&RunState { shell, status, notice, in_stream: false })
 }
 
@@ -150,17 +151,25 @@ async fn show_state(reporter: Reporter, mut db: Db) -> Result<Reply, PageError> 
 
 /// The same as a stream, from the start of a run to its end.
 #[get("/options/synchronization/events")]
-async fn stream_state(reporter: Reporter, pool: &State<Pool>, end: Shutdown) -> Live<EventStream![Event]> {
+async fn stream_state(
+    reporter: Reporter,
+    visitor: Visitor,
+    pool: &State<Pool>,
+    end: Shutdown,
+) -> Live<EventStream![Event]> {
     let (pool, shell) = (pool.inner().clone(), reporter.shell);
     follow(end, move || {
-        let (pool, shell) = (pool.clone(), shell.clone());
-        async move { look(&pool, shell).await }
+        let (pool, shell, token) = (pool.clone(), shell.clone(), visitor.token.clone());
+        async move { look(&pool, shell, token.as_deref()).await }
     })
 }
 
-async fn look(pool: &Pool, shell: Shell) -> Option<Seen> {
+async fn look(pool: &Pool, shell: Shell, token: Option<&str>) -> Option<Seen> {
     let mut db = Db::borrow(pool).await.ok()?;
-    let status = StatusBox::load(&mut db.0).await.ok()?;
+    if signed_out(&mut db, token).await? {
+        return Some(Seen::end());
+    }
+    let status = StatusBox::load(&mut db.0, shell.zone).await.ok()?;
     let is_over = status.active.is_none();
     let html = RunState { shell, status, notice: None, in_stream: true }.render().ok()?;
     Some(Seen { html, is_over })

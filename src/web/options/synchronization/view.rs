@@ -2,6 +2,7 @@
 
 use askama::Template;
 use chrono::Utc;
+use chrono_tz::Tz;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
@@ -236,14 +237,20 @@ impl View {
     }
 
     /// With what somebody else saved in between. Saving again then is a choice.
-    pub fn with_clash(mut self, in_force: &SyncOptions, wanted: &SyncOptions, tree: &CategoryTree) -> Self {
+    pub fn with_clash(
+        mut self,
+        in_force: &SyncOptions,
+        wanted: &SyncOptions,
+        tree: &CategoryTree,
+        zone: Tz,
+    ) -> Self {
         let rows = changes::between(in_force, wanted)
             .iter()
             .map(|change| clash_row(change, in_force, wanted, tree))
             .collect();
         self.clash = Some(Clash {
             saved_by: in_force.saved_by.clone(),
-            saved_at: moments::moment(in_force.saved_at, in_force.schedule.time_zone),
+            saved_at: moments::moment(in_force.saved_at, zone),
             rows,
         });
         self
