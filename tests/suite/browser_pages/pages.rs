@@ -36,6 +36,8 @@ const PAGES: &[(&str, &str, &[Step])] = &[
     ("/options/automatic-approval/run", "run-rules", &[]),
     ("/options/groups", "groups", &[]),
     ("/content-store", "content-store", &[]),
+    ("/content-store/limits", "content-limits", &[]),
+    ("/content-store/clean-up", "content-clean-up", &[]),
     ("/jobs", "jobs", &[]),
     ("/instances", "instances", &[]),
     ("/options/connections", "connections", &[]),
