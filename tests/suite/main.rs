@@ -18,6 +18,8 @@ mod corpus;
 mod demo;
 mod doctor;
 mod downstream;
+mod faults_logs;
+mod faults_pages;
 mod faults_signin;
 mod files;
 mod health;
