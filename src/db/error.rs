@@ -34,3 +34,15 @@ pub enum DbError {
     #[error("No connection to the database could be opened: {0}.")]
     Pool(#[from] super::PoolError),
 }
+
+/// Whether a statement failed because the volume of the database is full. Diesel keeps no error codes, so this goes by
+/// PostgreSQL's words.
+#[must_use]
+pub fn is_disk_full(error: &diesel::result::Error) -> bool {
+    match error {
+        diesel::result::Error::DatabaseError(_, told) => {
+            ["No space left on device", "disk full"].iter().any(|words| told.message().contains(words))
+        }
+        _ => false,
+    }
+}

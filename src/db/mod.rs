@@ -11,7 +11,7 @@ pub mod schema;
 mod url;
 
 pub use cluster::{Cluster, ClusterError, FileLock, keep_cluster};
-pub use error::DbError;
+pub use error::{DbError, is_disk_full};
 pub use key::{KeyClaim, claim_key};
 pub use migrate::migrate;
 pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, connect, open_client};

@@ -198,7 +198,10 @@ async fn end(context: &SyncContext, run_id: i64, progress: &Progress, error: &Sy
     for attempt in 1..=10_u64 {
         let written = async {
             let mut conn = context.pool.get().await?;
-            progress.flush_lines(&mut conn).await?;
+            // On a full disk there may be room for the end, and none for the lines.
+            if let Err(error) = progress.flush_lines(&mut conn).await {
+                tracing::warn!(run.id = run_id, %error, "the last lines of a run could not be written");
+            }
             let counts = PublishCounts::default();
             runs::finish(&mut conn, run_id, state, &figures, &counts, Some(&story)).await?;
             Ok::<(), SyncError>(())

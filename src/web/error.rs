@@ -3,6 +3,7 @@
 use super::guards::Wants;
 use super::shell::{self, SessionState, Shell};
 use crate::accounts::AccountError;
+use crate::db::is_disk_full;
 use askama::Template;
 use rocket::http::{Header, Method, Status};
 use rocket::request::Request;
@@ -31,16 +32,31 @@ pub enum PageError {
     TooMany { seconds: u64 },
     #[error("The database does not answer. Try again in a moment; if it lasts, look at the log.")]
     Unavailable { incident: Uuid },
+    #[error("The disk of the database is full, so nothing can be saved. Make room on it, then try again.")]
+    DiskFull { incident: Uuid },
     #[error("Something failed on our side. Nothing is lost; try again. Quote {incident} when you report it.")]
     Internal { incident: Uuid },
 }
 
 impl PageError {
-    /// Logs `cause` once, with everything it came from, under the number the visitor sees.
+    /// Logs `cause` once, with everything it came from, under the number the visitor sees. When it came from a database
+    /// that is away or full, the visitor is told that.
     pub fn internal<E: std::error::Error + 'static>(cause: E) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error};
         let incident = Uuid::new_v4();
-        tracing::error!(%incident, error = &cause as &dyn std::error::Error, "a page failed");
-        Self::Internal { incident }
+        let error = &cause as &dyn std::error::Error;
+        let mut chain = std::iter::successors(Some(error), |error| error.source());
+        match chain.find_map(|error| error.downcast_ref::<Error>()) {
+            Some(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)) => Self::unavailable(cause),
+            Some(failure) if is_disk_full(failure) => {
+                tracing::error!(%incident, error, "the disk of the database is full");
+                Self::DiskFull { incident }
+            }
+            _ => {
+                tracing::error!(%incident, error, "a page failed");
+                Self::Internal { incident }
+            }
+        }
     }
 
     /// The same for a database that cannot be reached.
@@ -58,7 +74,7 @@ impl PageError {
             Self::Conflict(_) => Status::Conflict,
             Self::Refused(_) => Status::UnprocessableEntity,
             Self::TooMany { .. } => Status::TooManyRequests,
-            Self::Unavailable { .. } => Status::ServiceUnavailable,
+            Self::Unavailable { .. } | Self::DiskFull { .. } => Status::ServiceUnavailable,
             Self::Internal { .. } => Status::InternalServerError,
         }
     }
@@ -66,11 +82,7 @@ impl PageError {
 
 impl From<diesel::result::Error> for PageError {
     fn from(error: diesel::result::Error) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error};
-        match error {
-            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => Self::unavailable(error),
-            _ => Self::internal(error),
-        }
+        Self::internal(error)
     }
 }
 
@@ -96,7 +108,9 @@ impl From<diesel_async::pooled_connection::bb8::RunError> for PageError {
 impl<'r> Responder<'r, 'static> for PageError {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let incident = match &self {
-            Self::Internal { incident } | Self::Unavailable { incident } => incident.to_string(),
+            Self::Internal { incident } | Self::Unavailable { incident } | Self::DiskFull { incident } => {
+                incident.to_string()
+            }
             _ => shell::request_id(request).to_owned(),
         };
         let status = self.status();

@@ -130,42 +130,87 @@ async fn r016_a_connection_cut_inside_the_commit_point_leaves_no_half() {
     }
 }
 
-/// Makes the first `times` inserts into `table` fail with this code. Counts even when rolled back.
-async fn fail_inserts(bench: &Bench, table: &str, code: &str, times: u32) {
+/// Makes the first `times` inserts into `table` do this, at once or when their transaction commits. Counts even when
+/// rolled back.
+async fn spoil_inserts(bench: &Bench, table: &str, action: &str, times: u32, on_commit: bool) {
+    let kind = if on_commit {
+        format!(
+            "CONSTRAINT TRIGGER trouble AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+        )
+    } else {
+        format!("TRIGGER trouble AFTER INSERT ON {table} FOR EACH STATEMENT")
+    };
+    let sql = format!(
+        "CREATE SEQUENCE troubles;
+         CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('troubles') <= {times} THEN {action}; END IF; RETURN NULL; END $$;
+         CREATE {kind} EXECUTE FUNCTION trouble()"
+    );
+    bench.db.client().await.batch_execute(&sql).await.unwrap();
+}
+
+/// The same with an error of this code.
+async fn fail_inserts(bench: &Bench, table: &str, code: &str, times: u32, on_commit: bool) {
     let words = match code {
         "53100" => "could not extend file: No space left on device",
         "40P01" => "deadlock detected",
         _ => "could not serialize access",
     };
-    let sql = format!(
-        "CREATE SEQUENCE troubles;
-         CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-             IF nextval('troubles') <= {times} THEN
-                 RAISE EXCEPTION '{words}' USING ERRCODE = '{code}';
-             END IF; RETURN NULL; END $$;
-         CREATE TRIGGER trouble AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION trouble()"
-    );
-    bench.db.client().await.batch_execute(&sql).await.unwrap();
+    let raise = format!("RAISE EXCEPTION '{words}' USING ERRCODE = '{code}'");
+    spoil_inserts(bench, table, &raise, times, on_commit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r016_a_backend_that_is_ended_inside_a_transaction_costs_one_run_and_leaves_the_pool() {
+    for (table, on_commit) in
+        [("documents", false), ("documents", true), ("updates", false), ("updates", true)]
+    {
+        let bench = Bench::start().await;
+        bench.upstream.publish(documents::categories());
+        bench.upstream.publish(documents::updates(PRODUCT, 0, 60));
+        spoil_inserts(&bench, table, "PERFORM pg_terminate_backend(pg_backend_pid())", 1, on_commit).await;
+        let run = bench.synchronize().await;
+        let error = run.error().unwrap_or_else(|| panic!("{table} {on_commit}: {:?}", run.state()));
+        assert_eq!(run.state(), RunState::Failed);
+        assert_eq!(
+            (error.hop.as_str(), error.code.as_str()),
+            ("database", "LocalDbConnectFail"),
+            "{error:?}"
+        );
+        let halves = "SELECT (SELECT count(*) FROM revisions r LEFT JOIN documents d ON d.revision_row = r.id
+                                  WHERE d.revision_row IS NULL),
+                             (SELECT count(*) FROM updates u JOIN revisions r ON r.id = u.revision_row WHERE NOT r.published)";
+        let row = bench.db.client().await.query_one(halves, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (0, 0), "{table} {on_commit}");
+        // With the dead connection still in the pool the next one would fail as well.
+        bench.succeed().await;
+        assert_eq!(bench.stored().await, bench.upstream.keys());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r018_conflicts_are_repeated_a_few_times_and_then_told() {
-    for table in ["documents", "updates"] {
+    for (table, on_commit) in
+        [("documents", false), ("documents", true), ("updates", false), ("updates", true)]
+    {
         for code in ["40001", "40P01"] {
             let bench = Bench::start().await;
             bench.upstream.publish(documents::categories());
             bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
-            fail_inserts(&bench, table, code, 2).await;
-            assert_eq!(bench.succeed().await.new, 30, "{table} {code}");
+            fail_inserts(&bench, table, code, 2, on_commit).await;
+            assert_eq!(bench.succeed().await.new, 30, "{table} {code} {on_commit}");
             assert_eq!(bench.stored().await, bench.upstream.keys());
         }
         let bench = Bench::start().await;
         bench.upstream.publish(documents::categories());
-        fail_inserts(&bench, table, "40001", 1_000).await;
+        fail_inserts(&bench, table, "40001", 1_000, on_commit).await;
         let run = bench.synchronize().await;
         let error = run.error().unwrap();
         assert_eq!((run.state(), error.code.as_str()), (RunState::Failed, "LocalDbTooBusy"), "{error:?}");
         assert!(bench.stored().await.is_empty());
+        let tries: i64 =
+            bench.db.client().await.query_one("SELECT last_value FROM troubles", &[]).await.unwrap().get(0);
+        assert!((4..=16).contains(&tries), "{tries} attempts");
     }
 }
 
@@ -175,7 +220,7 @@ async fn r019_a_full_disk_is_named_and_the_next_run_goes_on() {
         let bench = Bench::start().await;
         bench.upstream.publish(documents::categories());
         bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
-        fail_inserts(&bench, table, "53100", 1_000).await;
+        fail_inserts(&bench, table, "53100", 1_000, false).await;
         let run = bench.synchronize().await;
         let error = run.error().unwrap();
         assert!(error.message.contains("disk of the database is full"), "{error:?}");

@@ -35,7 +35,12 @@ impl TestApp {
 
     /// Starts on a database that a test has prepared.
     pub async fn start_on_database(db: Arc<TestDatabase>) -> Self {
-        Self::start_on(db, Arc::new(SecretKey::generate().unwrap()), |_| {}).await
+        Self::start_on_database_with(db, |_| {}).await
+    }
+
+    /// The same with changes to the configuration.
+    pub async fn start_on_database_with(db: Arc<TestDatabase>, change: impl FnOnce(&mut AppConfig)) -> Self {
+        Self::start_on(db, Arc::new(SecretKey::generate().unwrap()), change).await
     }
 
     /// One more server on the same database, with the same key.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use weir::config::Roles;
 use weir::db::DatabaseUrl;
 use weir::jobs::{Instance, Worker};
 use weir::protocol::ids::RevisionKey;
@@ -15,10 +16,10 @@ use weir::sync::runs::{self, Run, RunState, Trigger};
 use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
 use weir::upstream::{CallRecord, RetryPolicy, TransportLimits};
 
-use super::TestDatabase;
 use super::documents::PRODUCT;
 use super::options::{change_options, use_upstream};
 use super::upstream::{Call, Upstream};
+use super::{TestApp, TestDatabase};
 
 /// What a test may want otherwise.
 pub struct Setup {
@@ -48,7 +49,7 @@ impl Default for Setup {
 
 /// The database, the server it synchronizes from, and the end of its workers.
 pub struct Bench {
-    pub db: TestDatabase,
+    pub db: Arc<TestDatabase>,
     pub upstream: Upstream,
     end: CancellationToken,
 }
@@ -75,9 +76,13 @@ impl Bench {
 
     /// A bench without a worker.
     pub async fn idle() -> Self {
-        let db = TestDatabase::create().await;
+        Self::idle_on(TestDatabase::create().await).await
+    }
+
+    /// The same on this database.
+    pub async fn idle_on(db: TestDatabase) -> Self {
         let upstream = Upstream::start().await;
-        let bench = Self { db, upstream, end: CancellationToken::new() };
+        let bench = Self { db: Arc::new(db), upstream, end: CancellationToken::new() };
         bench.choose(&[(PRODUCT, false)]).await;
         bench
     }
@@ -109,6 +114,12 @@ impl Bench {
     /// Ends the worker as a normal shutdown does.
     pub fn shut_down(&self) {
         self.end.cancel();
+    }
+
+    /// Pages in this process, on the database of this bench, whose worker is another.
+    pub async fn console(&self) -> TestApp {
+        let only_pages = Roles { console: true, services: false, worker: false };
+        TestApp::start_on_database_with(self.db.clone(), |config| config.roles = only_pages).await
     }
 
     /// Saves the upstream server as source, these products (and all below?), and one classification.
@@ -160,17 +171,17 @@ impl Bench {
 
     /// Every visible revision.
     pub async fn stored(&self) -> BTreeSet<RevisionKey> {
-        let rows = self.db.client().await;
-        let rows = rows
-            .query(
-                "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
-                 WHERE r.published",
-                &[],
-            )
-            .await
-            .unwrap();
-        rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
+        stored(&self.db).await
     }
+}
+
+/// Every visible revision.
+pub async fn stored(db: &TestDatabase) -> BTreeSet<RevisionKey> {
+    let sql =
+        "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
+               WHERE r.published";
+    let rows = db.client().await.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
 }
 
 async fn worker(setup: Setup, url: DatabaseUrl) -> Worker {

@@ -1,5 +1,6 @@
 //! A database of its own for each test.
 
+use super::cluster::Cluster;
 use super::server;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,6 +12,8 @@ pub struct TestDatabase {
     url: DatabaseUrl,
     pool: Pool,
     name: String,
+    /// Another database of the same server.
+    admin: DatabaseUrl,
 }
 
 impl TestDatabase {
@@ -31,7 +34,7 @@ impl TestDatabase {
         }
         let url = server::url(&name);
         let pool = weir::db::connect(&url).await.unwrap();
-        Self { url, pool, name }
+        Self { url, pool, name, admin: server::url("postgres") }
     }
 
     /// A database without any schema, for tests of the migrations themselves.
@@ -42,7 +45,21 @@ impl TestDatabase {
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
         let url = server::url(&name);
         let pool = weir::db::connect(&url).await.unwrap();
-        Self { url, pool, name }
+        Self { url, pool, name, admin: server::url("postgres") }
+    }
+
+    /// A migrated database on a server of the test's own, in its small room if it has one.
+    pub async fn create_on(cluster: &Cluster) -> Self {
+        super::watchdog::watch();
+        let (admin, name) = (cluster.url("postgres"), next_name());
+        let client = weir::db::open_client(&admin).await.unwrap();
+        for statement in cluster.create_database(&name) {
+            client.batch_execute(&statement).await.unwrap();
+        }
+        let url = cluster.url(&name);
+        weir::db::migrate(&url).await.unwrap();
+        let pool = weir::db::connect(&url).await.unwrap();
+        Self { url, pool, name, admin }
     }
 
     pub fn name(&self) -> &str {
@@ -64,7 +81,7 @@ impl TestDatabase {
 
     /// Cuts every connection to this database and lets nobody in, as an outage would.
     pub async fn refuse_connections(&self) {
-        let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
+        let admin = weir::db::open_client(&self.admin).await.unwrap();
         let name = &self.name;
         // One after the other: together they are one transaction, and until its end new connections come in.
         for statement in [
@@ -77,7 +94,7 @@ impl TestDatabase {
 
     /// Ends [`TestDatabase::refuse_connections`].
     pub async fn accept_connections(&self) {
-        let admin = weir::db::open_client(&server::url("postgres")).await.unwrap();
+        let admin = weir::db::open_client(&self.admin).await.unwrap();
         let open = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", self.name);
         admin.batch_execute(&open).await.unwrap();
     }
@@ -91,10 +108,11 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let admin = self.admin.clone();
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                if let Ok(admin) = weir::db::open_client(&server::url("postgres")).await {
+                if let Ok(admin) = weir::db::open_client(&admin).await {
                     let _ = admin.batch_execute(&statement).await;
                 }
             });

@@ -6,6 +6,7 @@ mod app;
 pub mod bench;
 mod browser;
 mod chain;
+pub mod cluster;
 mod database;
 pub mod documents;
 pub mod file_server;

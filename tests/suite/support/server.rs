@@ -31,43 +31,51 @@ pub fn url(database: &str) -> DatabaseUrl {
 fn start() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("weir-suite-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir(&folder).expect("a folder for the test server");
+    make_cluster(&folder);
+    let mut server = as_account(&program("postgres"), account());
+    server.args(settings(&folder)).args(["-c", "synchronous_commit=off"]).current_dir(&folder);
+    let log = std::fs::File::create(folder.join("server.log")).unwrap();
+    let server = server.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+    keep(server.expect("postgres runs"), &folder);
+    wait_until_ready(&folder);
+    make_template(&folder);
+    folder
+}
+
+/// A folder with an empty cluster in it.
+pub(super) fn make_cluster(folder: &Path) {
+    std::fs::create_dir(folder).expect("a folder for the test server");
     let account = account();
     if let Some((uid, gid)) = account {
-        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
+        std::os::unix::fs::chown(folder, Some(uid), Some(gid)).unwrap();
     }
-    let data = folder.join("data");
     let made = as_account(&program("initdb"), account)
         .args(["--auth=trust", "--username=weir", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
-        .arg(&data)
-        .current_dir(&folder)
+        .arg(folder.join("data"))
+        .current_dir(folder)
         .stdout(Stdio::null())
         .output()
         .expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+}
 
-    let mut server = as_account(&program("postgres"), account);
-    server.arg("-D").arg(&data).current_dir(&folder).process_group(0);
+/// Arguments of `postgres`: fast, and not safe against a power cut.
+pub(super) fn settings(folder: &Path) -> Vec<String> {
+    let mut arguments = vec!["-D".to_owned(), folder.join("data").display().to_string()];
+    let sockets = format!("unix_socket_directories={}", folder.display());
     for setting in [
         "listen_addresses=",
         "fsync=off",
-        "synchronous_commit=off",
         "full_page_writes=off",
         "max_connections=200",
         "shared_buffers=64MB",
         "autovacuum_naptime=10min",
         "logging_collector=off",
+        &sockets,
     ] {
-        server.args(["-c", setting]);
+        arguments.extend(["-c".to_owned(), setting.to_owned()]);
     }
-    server.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
-    let log = std::fs::File::create(folder.join("server.log")).unwrap();
-    let server =
-        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("postgres runs");
-    keep(server, &folder);
-    wait_until_ready(&data);
-    make_template(&folder);
-    folder
+    arguments
 }
 
 /// Starts the keeper and leaves its standard input open for the life of this process.
@@ -85,10 +93,10 @@ fn keep(server: Child, folder: &Path) {
     std::mem::forget((server, keeper));
 }
 
-fn wait_until_ready(data: &Path) {
+pub(super) fn wait_until_ready(folder: &Path) {
     let begun = Instant::now();
     loop {
-        let pid_file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+        let pid_file = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
         if pid_file.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
             return;
         }
@@ -113,7 +121,7 @@ fn make_template(folder: &Path) {
 }
 
 /// The account the server runs as: PostgreSQL refuses root.
-fn account() -> Option<(u32, u32)> {
+pub(super) fn account() -> Option<(u32, u32)> {
     if !nix::unistd::geteuid().is_root() {
         return None;
     }
@@ -123,7 +131,7 @@ fn account() -> Option<(u32, u32)> {
         .map(|user| (user.uid.as_raw(), user.gid.as_raw()))
 }
 
-fn as_account(program: &Path, account: Option<(u32, u32)>) -> Command {
+pub(super) fn as_account(program: &Path, account: Option<(u32, u32)>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LC_ALL", "C").env("TZ", "UTC");
     if let Some((uid, gid)) = account {
@@ -133,7 +141,7 @@ fn as_account(program: &Path, account: Option<(u32, u32)>) -> Command {
 }
 
 /// The newest installed PostgreSQL has it.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
