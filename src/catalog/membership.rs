@@ -57,13 +57,14 @@ WHERE kind = 1 OR NOT has_marked;
 ANALYZE publishing_wanted";
 
 /// Pairs of a child without own membership and a category; a bundle whose own membership is not
-/// affected passes on what is stored for it.
+/// affected passes on what is stored for it. The index keeps ten thousand levels from being read whole ten thousand times.
 const INHERITED: &str = "
 DROP TABLE IF EXISTS publishing_orphans;
 CREATE TEMPORARY TABLE publishing_orphans ON COMMIT DROP AS
 SELECT a.update_row, a.revision_row FROM publishing_affected a
 WHERE a.kind IN (0, 1)
   AND NOT EXISTS (SELECT FROM publishing_wanted w WHERE w.update_row = a.update_row);
+CREATE INDEX ON publishing_orphans (update_row);
 ANALYZE publishing_orphans;
 INSERT INTO publishing_wanted
 WITH RECURSIVE inherited (update_row, category_row) AS (
