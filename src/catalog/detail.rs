@@ -7,10 +7,12 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::revision::{RelationKind, RevisionDetails};
-use super::{CatalogError, Kind, kind};
+use super::{CatalogError, Kind, circle, kind};
 use crate::db::schema::{
     files, relations, revision_files, revisions, update_categories, update_ids, updates,
 };
+
+pub use super::circle::LEVELS_MAX;
 
 /// Most entries of each list on the page; a cumulative update can name thousands.
 pub const LIST_MAX: usize = 500;
@@ -64,6 +66,19 @@ pub struct UpdateDetail {
     pub bundles: Vec<Named>,
     /// What it is part of.
     pub bundled_by: Vec<Named>,
+    /// What is wrong with what it names.
+    pub odd: Oddities,
+}
+
+/// Relations that no careful publisher makes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Oddities {
+    /// It has to be there before itself, directly or through others.
+    pub needs_itself: bool,
+    /// It is a part of itself, directly or through others.
+    pub contains_itself: bool,
+    /// Its parts are nested deeper than [`LEVELS_MAX`].
+    pub nested_too_deep: bool,
 }
 
 /// Another update by name.
@@ -163,6 +178,11 @@ pub async fn find(
         superseded_by: named_by(conn, current.update_row, RelationKind::Supersedes).await?,
         bundles: of_kind(&links, RelationKind::Bundles),
         bundled_by: named_by(conn, current.update_row, RelationKind::Bundles).await?,
+        odd: Oddities {
+            needs_itself: circle::is_in_circle(conn, current.update_row, RelationKind::Prerequisite).await?,
+            contains_itself: circle::is_in_circle(conn, current.update_row, RelationKind::Bundles).await?,
+            nested_too_deep: circle::is_nested_too_deep(conn, current.update_row).await?,
+        },
         title: current.title,
     }))
 }

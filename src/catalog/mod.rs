@@ -6,6 +6,7 @@
 
 pub mod categories;
 pub mod changes;
+mod circle;
 mod convert;
 pub mod detail;
 pub mod error;

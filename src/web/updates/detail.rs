@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::decisions::{Decisions, GroupApproval, HistoryLine, decisions};
 use super::done::Done;
 use super::facts::{Fact, Link, facts, links};
-use crate::catalog::detail::{self, FileLine, LIST_MAX, Named, UpdateDetail};
+use crate::catalog::detail::{self, FileLine, LEVELS_MAX, LIST_MAX, Named, Oddities, UpdateDetail};
 use crate::catalog::kind;
 use crate::catalog::revision::TitleIn;
 use crate::settings;
@@ -58,6 +58,8 @@ struct DetailPage {
     relations: Vec<Relation>,
     prerequisites: Vec<Vec<Other>>,
     list_max: usize,
+    odd: Oddities,
+    levels_max: i32,
 }
 
 /// A part of the page, which is a link.
@@ -234,6 +236,8 @@ fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions) -> De
         relations: relations.into_iter().filter(|relation| !relation.others.is_empty()).collect(),
         prerequisites: found.prerequisites.into_iter().map(others).collect(),
         list_max: LIST_MAX,
+        odd: found.odd,
+        levels_max: LEVELS_MAX,
     }
 }
 

@@ -5,7 +5,7 @@ use weir::catalog::import::missing;
 use weir::catalog::revision::{ImportFile, ImportRevision, TitleIn};
 use weir::protocol::ids::RevisionKey;
 
-use super::build::{Linked, bring, classification, id, product, store_only, update};
+use super::build::{Linked, bring, classification, id, product, publish_now, store_only, update};
 use crate::support::TestDatabase;
 
 async fn number(database: &TestDatabase, sql: &str) -> i64 {
@@ -43,6 +43,11 @@ async fn r042_of_two_contents_for_one_revision_the_first_is_kept() {
 async fn r111_an_update_that_turns_into_another_kind_is_refused() {
     let database = TestDatabase::create().await;
     bring(&database, &[product(1), classification(2), update(3, 1)]).await;
+    let tree =
+        "SELECT string_agg(concat_ws(' ', update_id, kind, revision_number, title), ', ' ORDER BY update_id)
+                FROM updates WHERE kind IN (2, 3)";
+    let client = database.client().await;
+    let before: String = client.query_one(tree, &[]).await.unwrap().get(0);
     let forged = ImportRevision { kind: Kind::Software, ..update(1, 7) };
     let crossed = ImportRevision { kind: Kind::Category, ..update(2, 7) };
     let driver = ImportRevision { kind: Kind::Driver, ..update(3, 2) };
@@ -57,6 +62,9 @@ async fn r111_an_update_that_turns_into_another_kind_is_refused() {
             "it says it is a product or product family, but this update is known as a classification",
         ]
     );
+    publish_now(&mut *database.conn().await).await;
+    let after: String = client.query_one(tree, &[]).await.unwrap().get(0);
+    assert_eq!(after, before);
     let both = [update(5, 1), ImportRevision { kind: Kind::Detectoid, ..update(5, 2) }];
     assert_eq!(store_only(&database, &both).await.refused.len(), 1);
 }
