@@ -3,7 +3,7 @@
 /// Why a message, or a value inside one, could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    #[error("it is not UTF-8 text")]
+    #[error("its encoding is not UTF-8, and no other is allowed")]
     NotUtf8,
     #[error("it is not well-formed XML: {problem}")]
     NotXml { problem: String },

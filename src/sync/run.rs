@@ -109,6 +109,9 @@ impl Run<'_> {
             let text = format!("The update source allows {} revisions in one request.", config.updates_max);
             self.progress.log("warning", text);
         }
+        if let Some(notice) = self.client.clock_notice().await {
+            self.progress.notice(notice);
+        }
         let facts = facts::merge(&self.source.facts, &config);
         let batch_size = plan::batch_size(config.updates_max);
 

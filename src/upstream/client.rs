@@ -100,6 +100,12 @@ impl UpstreamClient {
         self.authorize(&mut session).await
     }
 
+    /// What to say about the clock of the source when it is far from ours; `None` before the first cookie.
+    pub async fn clock_notice(&self) -> Option<String> {
+        let clock = self.session.lock().await.clock;
+        clock.filter(|clock| clock.is_far()).map(|clock| clock.words())
+    }
+
     /// Limits, flags and languages of the source.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! be retried, holds every answer to a limit, and says at which hop something went wrong.
 
 mod client;
+mod clock;
 mod connections;
 mod content;
 mod error;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 use uuid::Uuid;
 
+use super::clock::ClockDifference;
 use super::error::{UpstreamError, quote};
 use crate::protocol::server_sync::{AuthorizationCookie, Cookie};
 
@@ -53,6 +54,8 @@ pub(super) struct Session {
     renew_at: Option<Instant>,
     /// Rises with each cookie, so that a worker can tell whether another has signed in meanwhile.
     pub generation: u64,
+    /// Of the source, when the cookie came.
+    pub clock: Option<ClockDifference>,
 }
 
 impl Session {
@@ -64,6 +67,7 @@ impl Session {
 
     /// Keeps a new cookie. The server's clock decides how long it lives, ours only measures the time that passes.
     pub fn keep(&mut self, cookie: Cookie, server_date: Option<DateTime<Utc>>, now: Instant) {
+        self.clock = server_date.map(|date| ClockDifference::between(date, Utc::now()));
         let life = cookie.expires_at().map(|end| end - server_date.unwrap_or_else(Utc::now));
         let life = life.and_then(|life| life.to_std().ok()).filter(|life| !life.is_zero());
         self.renew_at = life.and_then(|life| now.checked_add(life - RENEW_BEFORE.min(life / 4)));

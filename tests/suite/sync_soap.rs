@@ -105,11 +105,34 @@ async fn r033_a_busy_server_is_asked_again_and_then_everything_is_there() {
     assert_eq!(bench.succeed().await.new, 10);
     assert!(started.elapsed() >= Duration::from_secs(1), "Retry-After was not waited for");
     assert_eq!(bench.stored().await, bench.upstream.keys());
+    // Busy for ever: a few calls, and an end.
+    bench.upstream.trouble(Method::GetConfigData, 1_000, Trouble::Fault("ServerBusy"));
+    bench.upstream.take_calls();
+    assert_eq!(failure(&bench.synchronize().await).code, "UssBusy");
+    assert_eq!(calls_of(&bench.upstream.take_calls(), Method::GetConfigData), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r033_a_wait_for_a_busy_server_can_be_stopped() {
+    let bench = Bench::start_with(|setup| setup.retry.first_wait = Duration::from_secs(600)).await;
+    bench.upstream.trouble(Method::GetConfigData, 1_000, Trouble::Fault("ServerBusy"));
+    let run_id = bench.request().await.run_id;
+    let until = Instant::now() + Duration::from_secs(20);
+    while calls_of(&bench.upstream.take_calls(), Method::GetConfigData) == 0 {
+        assert!(Instant::now() < until, "nothing is asked");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(runs::stop(&mut *bench.db.conn().await, run_id, "test").await.unwrap());
+    let asked_at = Instant::now();
+    assert_eq!(bench.ended(run_id).await.state(), RunState::Canceled);
+    assert!(asked_at.elapsed() < Duration::from_secs(3), "{:?}", asked_at.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r036_faults_without_a_known_code_are_not_repeated() {
     let bench = with_updates(1).await;
+    let app = bench.console().await;
+    let visitor = app.sign_in_admin().await;
     let faults = [
         "<ErrorCode/><Message>strange &lt;script&gt;alert(1)&lt;/script&gt;</Message>",
         "<ErrorCode>OutOfPaper</ErrorCode><Message>strange</Message>",
@@ -123,8 +146,12 @@ async fn r036_faults_without_a_known_code_are_not_repeated() {
              </s:Fault></s:Body></s:Envelope>"
         );
         bench.upstream.trouble(Method::GetRevisionIdList, 1_000, Trouble::Exactly(500, text.into_bytes()));
-        let error = failure(&bench.synchronize().await);
+        let run = bench.synchronize().await;
+        let error = failure(&run);
         assert!(error.message.contains("strange"), "{error:?}");
+        let page = visitor.get(&format!("/synchronizations/{}", run.id)).await;
+        assert!(page.text("main").contains(&error.message), "{}", page.body);
+        assert!(!page.has("main script:not([src])"), "{}", page.body);
         bench.upstream.no_more_trouble();
         assert_eq!(calls_of(&bench.upstream.take_calls(), Method::GetRevisionIdList), 1, "{detail}");
     }
@@ -231,7 +258,11 @@ async fn r048_strange_batch_limits_still_complete() {
     for (number, batch_max) in [0, -1, 1, i32::MAX].into_iter().enumerate() {
         bench.upstream.limits(batch_max, 100);
         bench.upstream.publish(documents::updates(PRODUCT, 1_000 * (number as u128 + 1), 5));
-        assert_eq!(bench.succeed().await.new, 5, "{batch_max}");
+        let run = bench.succeed().await;
+        assert_eq!(run.new, 5, "{batch_max}");
+        let log = runs::log(&mut *bench.db.conn().await, run.id, 500).await.unwrap();
+        let warned = log.iter().any(|line| line.message.contains(&format!("allows {batch_max} revisions")));
+        assert_eq!(warned, batch_max != 1, "{log:?}");
     }
 }
 
@@ -247,23 +278,31 @@ async fn r049_odd_ends_of_cookies_lead_to_no_endless_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r050_a_clock_that_is_six_hours_off_does_not_matter() {
+async fn r050_a_clock_that_is_six_hours_off_does_not_matter_and_is_pointed_out() {
     let bench = with_updates(200).await;
-    for hours in [6, -6] {
+    for (hours, words) in
+        [(6, "360 min behind that of the source"), (-6, "360 min ahead of that of the source")]
+    {
         bench.upstream.odd_clock(None, TimeDelta::hours(hours));
         bench.upstream.take_calls();
-        bench.succeed().await;
+        let notices = bench.succeed().await.notices();
+        let about = |minutes: &str| notices.iter().any(|notice| notice.contains(minutes));
+        assert!(about(words) || about(&words.replace("360", "359")), "{notices:?}");
         assert_eq!(calls_of(&bench.upstream.take_calls(), Method::GetCookie), 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r051_a_short_cookie_is_renewed_before_its_end() {
-    let bench = with_updates(120).await;
-    bench.upstream.limits(10, 10);
-    bench.upstream.delay(Duration::from_millis(150));
-    let end = weir::protocol::time::format(chrono::Utc::now() + TimeDelta::seconds(2));
-    bench.upstream.odd_clock(Some(end), TimeDelta::zero());
-    assert_eq!(bench.succeed().await.new, 120);
+async fn r051_a_short_cookie_is_renewed_before_its_end_each_time() {
+    let bench = with_updates(600).await;
+    bench.upstream.limits(4, 4);
+    bench.upstream.delay(Duration::from_millis(300));
+    bench.upstream.cookies_live(Duration::from_secs(5));
+    assert_eq!(bench.succeed().await.new, 600);
     assert_eq!(bench.stored().await, bench.upstream.keys());
+    let calls = bench.upstream.take_calls();
+    let (cookies, sign_ins) = (calls_of(&calls, Method::GetCookie), calls_of(&calls, Method::GetAuthConfig));
+    assert!((3..=8).contains(&cookies), "{cookies} cookies");
+    assert_eq!((sign_ins, bench.upstream.calls_too_late()), (1, 0), "a renewal is no sign-in");
+    assert!(asked(&calls).values().all(|times| *times == 1), "a batch was asked for twice");
 }

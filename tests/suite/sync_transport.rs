@@ -111,6 +111,10 @@ async fn r059_content_that_drips_ends_by_the_lowest_rate() {
     let error =
         failure(&bench, Method::GetRevisionIdList, Trouble::DripBody(Duration::from_millis(20))).await;
     assert!(error.message.contains("too slowly"), "{error:?}");
+    let newest = "SELECT count(*) FROM run_calls WHERE outcome <> '' AND run_id =
+                  (SELECT max(run_id) FROM run_calls WHERE outcome <> '')";
+    let tries: i64 = bench.db.client().await.query_one(newest, &[]).await.unwrap().get(0);
+    assert_eq!(tries, 2, "asked again, and then given up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,22 +127,25 @@ async fn r060_content_without_an_end_ends_at_the_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r062_a_wrong_encoding_is_named() {
     let bench = bench(|_| {}).await;
-    let spoiled: [fn(&str) -> Vec<u8>; 3] = [
-        |text| {
-            text.replace("</", "\u{1}</")
-                .into_bytes()
-                .into_iter()
-                .map(|b| if b == 1 { 0xff } else { b })
-                .collect()
-        },
+    let spoiled: [fn(&str) -> Vec<u8>; 6] = [
+        |text| text.replace("</", "\u{1}</").bytes().map(|b| if b == 1 { 0xff } else { b }).collect(),
+        |text| [b"\xef\xbb\xbf\xed\xa0\x80", text.as_bytes()].concat(), // half of a pair
         |text| std::iter::once(0xfeff_u16).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect(),
+        |text| text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         |text| text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        |text| text.replacen("utf-8", "utf-16", 1).into_bytes(),
     ];
-    for change in spoiled {
+    for (number, change) in spoiled.into_iter().enumerate() {
         let error = failure(&bench, Method::GetRevisionIdList, Trouble::Text(change)).await;
         assert_eq!(error.hop, "SOAP");
         assert!(error.message.contains("GetRevisionIdList"), "{error:?}");
+        assert!(error.message.contains("encoding"), "{number}: {error:?}");
     }
+    // A mark that belongs there, and a declaration that is missing, are no faults.
+    survives(&bench, Method::GetRevisionIdList, Trouble::Text(|text| format!("\u{feff}{text}").into_bytes()))
+        .await;
+    let bare = |text: &str| text.split_once("?>").map_or(text, |(_, rest)| rest).as_bytes().to_vec();
+    survives(&bench, Method::GetRevisionIdList, Trouble::Text(bare)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

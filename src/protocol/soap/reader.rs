@@ -214,6 +214,9 @@ fn read<'b>(
             }
             _ => Ok(event),
         },
+        // UTF-16 without its mark: every other byte is zero, and no name has one.
+        Event::Start(tag) if tag.name().into_inner().contains('\0') => Err(ProtocolError::NotUtf8),
+        Event::Text(text) if text.starts_with('\0') => Err(ProtocolError::NotUtf8),
         _ => Ok(event),
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::Sender;
 use url::Url;
 
 use super::super::client::UpstreamClient;
+use super::super::clock::ClockDifference;
 use super::super::content::{ContentClient, ContentError};
 use super::super::error::UpstreamError;
 use super::super::proxy::{self, Offer};
@@ -18,8 +19,6 @@ use super::way::{self, Next};
 use super::{limits, no_repetition};
 use crate::protocol::server_sync::GetConfigDataReply;
 
-/// A clock that differs by more is pointed out.
-const CLOCK_OFF_MAX: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 /// A certificate that ends sooner is pointed out.
 const ENDS_SOON: chrono::TimeDelta = chrono::TimeDelta::days(14);
 
@@ -289,21 +288,8 @@ fn secured(handshake: &Handshake) -> Outcome {
 }
 
 fn clock(theirs: DateTime<Utc>, ours: DateTime<Utc>) -> Outcome {
-    let off = ours - theirs;
-    // The header has whole seconds, and the answer was under way.
-    if off.abs() <= chrono::TimeDelta::seconds(2) {
-        return Outcome::passed("The clocks of both servers agree.");
-    }
-    let (seconds, word) =
-        (off.num_seconds().abs(), if off.num_seconds() > 0 { "ahead of" } else { "behind" });
-    let text = match seconds {
-        ..120 => format!("The clock of this computer is {seconds} s {word} that of the source."),
-        _ => format!("The clock of this computer is {} min {word} that of the source.", seconds / 60),
-    };
-    if off.abs() > CLOCK_OFF_MAX {
-        return Outcome::noted(format!("{text} Set the one that is wrong."));
-    }
-    Outcome::passed(text)
+    let difference = ClockDifference::between(theirs, ours);
+    if difference.is_far() { Outcome::noted(difference.words()) } else { Outcome::passed(difference.words()) }
 }
 
 fn configuration(config: &GetConfigDataReply) -> String {

@@ -47,6 +47,9 @@ struct State {
     refused: usize,
     /// What cookies say of their end; `None`: in four hours.
     expiration: Option<String>,
+    /// Cookies older than this are refused; how many were.
+    cookie_life: Option<Duration>,
+    over: usize,
     /// How far the clock of this server is off.
     clock_off: TimeDelta,
     /// Behaves as Microsoft Update does.
@@ -77,6 +80,8 @@ impl Upstream {
             delay: Duration::ZERO,
             refused: 0,
             expiration: None,
+            cookie_life: None,
+            over: 0,
             clock_off: TimeDelta::zero(),
             microsoft: false,
             anchors_refused: false,
@@ -169,6 +174,16 @@ impl Upstream {
         (state.expiration, state.clock_off) = (expiration, off);
     }
 
+    /// From now on cookies live so long, say so, and are refused afterwards.
+    pub fn cookies_live(&self, life: Duration) {
+        self.lock().cookie_life = Some(life);
+    }
+
+    /// How many calls came with a cookie that was over.
+    pub fn calls_too_late(&self) -> usize {
+        self.lock().over
+    }
+
     async fn serve(self, mut stream: TcpStream) {
         let refused = {
             let mut state = self.lock();
@@ -241,16 +256,20 @@ impl State {
                 Answer::soap(200, GetAuthorizationCookieReply { cookie }.to_bytes(v11))
             }
             Method::GetCookie => {
-                let life = TimeDelta::hours(if self.microsoft { 1 } else { 4 });
+                let hours = TimeDelta::hours(if self.microsoft { 1 } else { 4 });
+                let life = self.cookie_life.map_or(hours, |life| TimeDelta::from_std(life).unwrap());
                 let end = chrono::Utc::now() + self.clock_off + life;
                 let expiration = self.expiration.clone().unwrap_or_else(|| weir::protocol::time::format(end));
-                let cookie = Cookie { expiration, encrypted_data: vec![9; 40] };
+                let mut encrypted_data = vec![9; 40];
+                encrypted_data[..8].copy_from_slice(&chrono::Utc::now().timestamp_millis().to_le_bytes());
+                let cookie = Cookie { expiration, encrypted_data };
                 Answer::soap(200, GetCookieReply { cookie }.to_bytes(v11))
             }
             Method::GetConfigData => Answer::soap(200, self.config().to_bytes(v11)),
             Method::GetRevisionIdList => {
                 let request = GetRevisionIdList::from_message(message).unwrap();
                 let answer = match self.since(&request.filter) {
+                    _ if self.is_over(request.cookie.as_ref()) => fault("InvalidCookie", ""),
                     Some(since) => Answer::soap(200, self.list(&request.filter, since).to_bytes(v11)),
                     None => fault("InvalidParameters", "filter"),
                 };
@@ -260,7 +279,10 @@ impl State {
             Method::GetUpdateData => {
                 delay = self.delay;
                 let request = GetUpdateData::from_message(message).unwrap();
-                let answer = self.documents(&request.update_ids);
+                let answer = match self.is_over(request.cookie.as_ref()) {
+                    true => fault("InvalidCookie", ""),
+                    false => self.documents(&request.update_ids),
+                };
                 call.ids = request.update_ids;
                 answer
             }
@@ -268,6 +290,14 @@ impl State {
         };
         self.calls.push(call);
         (answer, delay)
+    }
+
+    fn is_over(&mut self, cookie: Option<&Cookie>) -> bool {
+        let (Some(life), Some(cookie)) = (self.cookie_life, cookie) else { return false };
+        let made = i64::from_le_bytes(cookie.encrypted_data[..8].try_into().unwrap());
+        let is_over = chrono::Utc::now().timestamp_millis() - made > life.as_millis() as i64;
+        self.over += usize::from(is_over);
+        is_over
     }
 
     fn config(&self) -> GetConfigDataReply {
@@ -309,21 +339,25 @@ impl State {
             let hit = entries.iter().find(|entry| ids.contains(&entry.id));
             hit.map(|entry| entry.delta)
         };
+        let is_chosen = |changed: u64, document: &Doc| match (
+            matches(&filter.categories, &document.products),
+            matches(&filter.classifications, &document.classifications),
+        ) {
+            (Some(one), Some(other)) => changed > since || !(one && other),
+            _ => false,
+        };
         let listed = self.catalogue.iter().filter(|(changed, document)| {
             if document.is_category() != filter.get_config {
                 return false;
             }
-            let is_newer = *changed > since;
             if filter.get_config {
-                return is_newer;
+                return *changed > since;
             }
-            match (
-                matches(&filter.categories, &document.products),
-                matches(&filter.classifications, &document.classifications),
-            ) {
-                (Some(one), Some(other)) => is_newer || !(one && other),
-                _ => false,
-            }
+            // A part is listed with each bundle that names it.
+            let bundles = self.catalogue.iter().filter(|(_, bundle)| bundle.names(document.key));
+            let mut bundles = bundles.map(|(later, bundle)| (*changed.max(later), bundle));
+            is_chosen(*changed, document)
+                || document.is_part() && bundles.any(|(changed, bundle)| is_chosen(changed, bundle))
         });
         GetRevisionIdListReply {
             anchor: SyncAnchor::parse(if self.microsoft {
