@@ -14,6 +14,8 @@ pub struct Doc {
     pub title: String,
     pub products: Vec<Uuid>,
     pub classifications: Vec<Uuid>,
+    /// What it consists of: of each group one is enough.
+    pub bundles: Vec<Vec<RevisionKey>>,
     expired: bool,
     /// In place of the document.
     text: Option<String>,
@@ -51,6 +53,7 @@ impl Doc {
             title: title.to_owned(),
             products: parent.into_iter().collect(),
             classifications: Vec::new(),
+            bundles: Vec::new(),
             expired: false,
             text: None,
         }
@@ -64,9 +67,31 @@ impl Doc {
             title: format!("Example Update {number} (KB{})", 5_000_000 + number),
             products: vec![product],
             classifications: vec![SECURITY],
+            bundles: Vec::new(),
             expired: false,
             text: None,
         }
+    }
+
+    /// A part of bundles, which says nothing of products and classifications and cannot be approved.
+    pub fn part(number: u128, revision: i32) -> Self {
+        let update = Self::update(PRODUCT, number, revision);
+        Self { products: Vec::new(), classifications: Vec::new(), ..update }
+    }
+
+    /// Consists of these groups, of each of which one is enough.
+    pub fn bundling(mut self, groups: Vec<Vec<RevisionKey>>) -> Self {
+        self.bundles = groups;
+        self
+    }
+
+    pub fn is_part(&self) -> bool {
+        !self.is_category() && self.products.is_empty()
+    }
+
+    /// Is it a bundle with this in it?
+    pub fn names(&self, key: RevisionKey) -> bool {
+        self.bundles.iter().flatten().any(|part| *part == key)
     }
 
     pub fn expired(mut self) -> Self {
@@ -109,7 +134,7 @@ impl Doc {
         let RevisionKey { update_id, revision } = self.key;
         let Self { kind, title, category_type, .. } = self;
         let state = if self.expired { "Expired" } else { "Published" };
-        let deployable = if self.is_category() { "false" } else { "true" };
+        let deployable = if self.is_category() || self.is_part() { "false" } else { "true" };
         let groups: String = self
             .products
             .iter()
@@ -120,12 +145,13 @@ impl Doc {
                 )
             })
             .collect();
-        let relations = match groups.as_str() {
+        let inside = |name: &str, text: String| match text.as_str() {
             "" => String::new(),
-            groups => format!(
-                "<upd:Relationships><upd:Prerequisites>{groups}</upd:Prerequisites></upd:Relationships>"
-            ),
+            text => format!("<upd:{name}>{text}</upd:{name}>"),
         };
+        let bundled: String = self.bundles.iter().map(|group| bundled(group)).collect();
+        let groups = inside("Prerequisites", groups) + &inside("BundledUpdates", bundled);
+        let relations = inside("Relationships", groups);
         let handler = match *category_type {
             "" => String::new(),
             kind => format!(
@@ -145,5 +171,17 @@ impl Doc {
              <upd:Title>{title}</upd:Title></upd:LocalizedProperties></upd:LocalizedPropertiesCollection>\
              {relations}{handler}</upd:Update>"
         )
+    }
+}
+
+fn bundled(group: &[RevisionKey]) -> String {
+    let one = |key: &RevisionKey| {
+        format!("<upd:UpdateIdentity UpdateID=\"{}\" RevisionNumber=\"{}\"/>", key.update_id, key.revision)
+    };
+    match group {
+        [single] => one(single),
+        several => {
+            format!("<upd:AtLeastOne>{}</upd:AtLeastOne>", several.iter().map(one).collect::<String>())
+        }
     }
 }
