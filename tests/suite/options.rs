@@ -34,7 +34,7 @@ async fn audited(app: &TestApp, action: &str) -> i64 {
 }
 
 /// What a new page sends, with changes on top; a value of "-" leaves the field out.
-fn form<'a>(version: &'a str, changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn form<'a>(version: &'a str, changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut fields = vec![
         ("version", version),
         ("draft", ""),
@@ -169,7 +169,7 @@ async fn nothing_changed_is_said_and_not_audited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r207_bad_input_comes_back_with_a_message_and_saves_nothing() {
+async fn r023_r207_bad_input_comes_back_with_a_message_and_saves_nothing() {
     let (app, visitor) = start().await;
     let services = app.services_port().to_string();
     let upstream = |name: &'static str, value: &str| {
@@ -190,6 +190,7 @@ async fn r207_bad_input_comes_back_with_a_message_and_saves_nothing() {
         ("source.server", "wsus 01"),
         ("source.server", "wsus01\r\nX-Evil: 1"),
         ("source.server", "user:pass@wsus01"),
+        ("source.server", "wsus01\0"),
         ("source.server", ""),
         ("source.server", long.as_str()),
         ("source.port", "0"),
@@ -203,6 +204,7 @@ async fn r207_bad_input_comes_back_with_a_message_and_saves_nothing() {
         ("schedule.per_day", "0"),
         ("schedule.per_day", "25"),
         ("schedule.time_zone", "Mars/Olympus"),
+        ("schedule.time_zone", "UTC\0"),
     ];
     for (name, value) in cases {
         let changes = upstream(name, value);

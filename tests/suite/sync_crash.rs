@@ -14,7 +14,7 @@ use crate::support::documents::{self, PRODUCT};
 use crate::support::options::change_options;
 use crate::support::process::{self, Process};
 use crate::support::upstream::Call;
-use crate::support::{TestApp, TestDatabase};
+use crate::support::{TestApp, TestDatabase, Visitor};
 
 /// A bench without a worker whose upstream server is so slow that a run takes some seconds.
 async fn slow() -> Bench {
@@ -111,12 +111,22 @@ async fn r004_kills_while_files_are_written_leave_no_file_that_is_not_whole() {
             }
             server = Process::start(&db, data.path());
             server.ready().await;
+            server.listening(server.services).await;
             kills += 1;
+            // What is not whole is not served.
+            let below = Visitor::new(&format!("http://127.0.0.1:{}", server.services));
+            let missing = whole.iter().find(|(name, _)| !content.join(name).exists());
+            let Some((name, bytes)) = missing else { continue };
+            let answer = below.get(&format!("/Content/{name}")).await;
+            let is_whole = || std::fs::read(content.join(name)).is_ok_and(|here| here == *bytes);
+            assert!(answer.status() == 404 || is_whole(), "{name}: {}", answer.status());
         }
     }
     assert!(kills > 0, "no kill fell into the files");
     let here = files(&content);
     assert!(!here.is_empty() && here.iter().all(|(name, bytes)| whole.get(name) == Some(bytes)));
+    let left = std::fs::read_dir(content.join(".partial")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "pieces of files are left");
 }
 
 /// Files under their final names, by folder and name.

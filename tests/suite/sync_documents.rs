@@ -7,6 +7,7 @@ use weir::sync::runs::RunState;
 
 use crate::support::bench::Bench;
 use crate::support::documents::{self, Doc, PRODUCT};
+use crate::support::options::change_options;
 
 /// An update with something in front of its end.
 fn with_inside(number: u128, inside: &str) -> Doc {
@@ -23,7 +24,7 @@ fn file(name: &str, digest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r096_r097_r098_r099_hostile_documents_are_quarantined_and_the_others_are_stored() {
+async fn r023_r096_r097_r098_r099_hostile_documents_are_quarantined_and_the_others_are_stored() {
     let bench = Bench::start().await;
     bench.upstream.publish(documents::categories());
     bench.upstream.publish(documents::updates(PRODUCT, 0, 20));
@@ -42,6 +43,7 @@ async fn r096_r097_r098_r099_hostile_documents_are_quarantined_and_the_others_ar
             &plain(66).xml().replace("<upd:Title>", &format!("<upd:Title>{}", "x".repeat(2 << 20))),
         ),
         plain(58).with_text(""),
+        plain(68).with_text(&plain(68).xml().replace("<upd:Title>", "<upd:Title>&#0;")),
         plain(60).with_text("\u{feff}\u{0}"),
         plain(62).with_text(&plain(62).xml().replace("UpdateIdentity UpdateID", "UpdateIdentity Update")),
     ];
@@ -59,6 +61,7 @@ async fn r096_r097_r098_r099_hostile_documents_are_quarantined_and_the_others_ar
         (56, "more than"),                 // r098: attributes
         (64, "more than"),                 // r098: namespaces
         (66, "longer than"),               // r099: one field
+        (68, "U+0000"),                    // r023
     ];
     for (number, words) in reasons {
         let one = owed.iter().find(|one| one.update_id == plain(number).key.update_id).unwrap();
@@ -94,4 +97,41 @@ async fn r104_file_names_are_only_text() {
     let mut expected: Vec<String> = names.into_iter().map(str::to_owned).collect();
     expected.sort();
     assert_eq!(stored, expected);
+    let app = bench.console().await;
+    let visitor = app.sign_in_admin().await;
+    let mut shown = Vec::new();
+    for number in 0..expected.len() as u128 {
+        let id = Doc::update(PRODUCT, 100 + 2 * number, 100).key.update_id;
+        let page = visitor.get(&format!("/updates/{id}?tab=files")).await;
+        // Set apart, so that a mark for right to left ends with the name.
+        shown.extend(page.texts("bdi > code"));
+    }
+    shown.sort();
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r116_files_with_digests_that_cannot_be_right_are_marked_and_never_wanted() {
+    let bench = Bench::start().await;
+    change_options(&bench.db, |options| options.files.deferred = false).await;
+    bench.upstream.publish(documents::categories());
+    let good = "2jmj7l5rSw0yVb/vlWAYkK/YBwk=";
+    bench.upstream.publish([
+        with_inside(200, &file("good.cab", good)),
+        with_inside(202, &file("short.cab", "AAAA")),
+        with_inside(204, &file("empty.cab", "")),
+        with_inside(206, &file("md5.cab", good).replace("SHA1", "MD5")),
+    ]);
+    assert_eq!(bench.succeed().await.new, 4, "the revisions are kept");
+    let wanted = "SELECT f.name FROM content_files c JOIN files f ON f.id = c.file_row";
+    let rows = bench.db.client().await.query(wanted, &[]).await.unwrap();
+    let wanted: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(wanted, ["good.cab"]);
+    let app = bench.console().await;
+    let visitor = app.sign_in_admin().await;
+    for (number, name) in [(202, "short.cab"), (204, "empty.cab"), (206, "md5.cab")] {
+        let id = Doc::update(PRODUCT, number, 100).key.update_id;
+        let text = visitor.get(&format!("/updates/{id}?tab=files")).await.text("main");
+        assert!(text.contains("Some files cannot be used") && text.contains(name), "{text}");
+    }
 }

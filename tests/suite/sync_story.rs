@@ -128,6 +128,11 @@ async fn r011_a_panic_inside_a_run_fails_it_with_a_number_and_the_next_one_works
     let error = run.error().unwrap();
     assert_eq!(run.state(), RunState::Failed);
     assert!(error.message.contains("Quote ") && !error.message.contains("a fault inside"), "{error:?}");
+    // Pages of the same process answer, and have the number.
+    let app = bench.console().await;
+    assert_eq!(app.visitor().get("/healthz").await.status(), 200);
+    let page = app.sign_in_admin().await.get(&format!("/synchronizations/{}", run.id)).await;
+    assert!(page.text("main").contains(&error.message), "{}", page.body);
     bench.succeed().await;
     assert_eq!(bench.stored().await, bench.upstream.keys());
 }
