@@ -99,7 +99,7 @@ async fn failed_attempts_are_told_after_signing_in_until_they_are_closed() {
         assert!(!browser.get("/").await.has(".failed-sign-ins"));
     }
     let profile = anna.get("/profile").await;
-    let rows = profile.texts("[aria-label='Failed attempts to sign in'] tbody tr");
+    let rows = profile.texts("[aria-label='When and from where'] tbody tr");
     assert_eq!(rows.len(), 2, "the profile goes on listing them");
     assert!(rows.iter().all(|row| row.ends_with("127.0.0.1")), "{rows:?}");
     // only new ones are told again
