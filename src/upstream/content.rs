@@ -16,6 +16,9 @@ use super::target::Target;
 /// The word for this kind of call in messages.
 const OPERATION: &str = "a file";
 
+/// What servers, and proxy servers in front of them, answer to a request for a part that they would not serve.
+const PARTS_REFUSED: [u16; 5] = [400, 403, 405, 416, 501];
+
 /// The connections over which files come.
 pub struct ContentClient {
     connections: Connections,
@@ -57,11 +60,21 @@ impl ContentClient {
         Ok(Self { connections: Connections::new(target, limits)?, limits })
     }
 
-    /// Asks for the bytes of a file of `size` bytes from `from` on. Redirections are not followed.
+    /// Asks for the bytes of a file of `size` bytes from `from` on, and for the whole file where parts are refused.
+    /// Redirections are not followed.
     ///
     /// # Errors
     /// [`ContentError`].
     pub async fn get(&self, url: &Url, from: u64, size: u64) -> Result<ContentAnswer, ContentError> {
+        match self.ask(url, from, size).await {
+            Err(ContentError::Status { status, .. }) if from > 0 && PARTS_REFUSED.contains(&status) => {
+                self.ask(url, 0, size).await
+            }
+            other => other,
+        }
+    }
+
+    async fn ask(&self, url: &Url, from: u64, size: u64) -> Result<ContentAnswer, ContentError> {
         let since = Instant::now();
         let mut request = self.connections.http().get(url.clone()).header(ACCEPT_ENCODING, "identity");
         if from > 0 {

@@ -133,8 +133,7 @@ fn resident_kib() -> u64 {
 async fn medians(app: &TestApp) -> [f64; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..21 {
-        for side in 0..2 {
-            let name = if side == 0 { "anna".to_owned() } else { format!("nobody{round}") };
+        for (name, times) in ["anna".to_owned(), format!("nobody{round}")].into_iter().zip(&mut times) {
             let attempt = Attempt {
                 name: &name,
                 password: WRONG,
@@ -146,7 +145,7 @@ async fn medians(app: &TestApp) -> [f64; 2] {
             let gate = Gate::default(); // no pauses
             let begun = Instant::now();
             assert!(accounts::sign_in(app.db.pool(), &gate, attempt).await.is_err());
-            times[side].push(begun.elapsed().as_secs_f64());
+            times.push(begun.elapsed().as_secs_f64());
         }
     }
     times.map(|mut side| {

@@ -178,7 +178,9 @@ async fn r186_r187_every_changing_request_needs_its_own_fresh_token_and_this_sit
     let others = signed_in(&app, Role::Operator).await.get("/").await.csrf();
     let origin = app.console_url("");
     let same = ("Sec-Fetch-Site", "same-origin");
-    let cases: [(&str, &str, Option<(&str, &str)>); 10] = [
+    /// What is wrong, the body, a header.
+    type Case<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
+    let cases: [Case<'_>; 10] = [
         ("without", "", Some(same)),
         ("wrong", "csrf=AAAA", Some(same)),
         ("another user's", &format!("csrf={others}"), Some(same)),

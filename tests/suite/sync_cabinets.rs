@@ -58,7 +58,7 @@ fn spoil(number: u128, good: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn spoil_all(items: &mut Vec<UpdateData>) {
+fn spoil_all(items: &mut [UpdateData]) {
     for number in 0..30 {
         let doc = Doc::update(PRODUCT, number, 100);
         for item in items.iter_mut().filter(|item| item.key == doc.key) {
@@ -72,7 +72,7 @@ async fn r100_r062_each_broken_cabinet_is_quarantined_with_its_reason_and_the_ot
     let bench = Bench::start().await;
     bench.upstream.publish(documents::categories());
     bench.upstream.publish(documents::updates(PRODUCT, 0, 30));
-    bench.upstream.trouble(Method::GetUpdateData, 1_000, Trouble::Documents(spoil_all));
+    bench.upstream.trouble(Method::GetUpdateData, 1_000, Trouble::Documents(|items| spoil_all(items)));
     let run = bench.synchronize().await;
     let expected = (RunState::SucceededWithProblems, 30 - WRONG.len() as i64, WRONG.len() as i64);
     assert_eq!((run.state(), run.new, run.failed), expected, "{:?}", run.error());

@@ -1,10 +1,12 @@
 //! Every page and dialog in a real browser, in three widths and both themes: axe-core finds nothing, nothing
 //! scrolls sideways, nothing is reported on the console.
 //!
-//! [`pages`] has the pages as they are most of the time, [`states`] what they look like when something is the matter.
+//! [`pages`] has the pages as they are most of the time, [`states`] what they look like when something is the matter,
+//! [`connections`] the ways in which a tested connection fails.
 //!
 //! With a folder named in `WEIR_SCREENSHOTS` (`make screenshots`) each is also kept as pictures.
 
+mod connections;
 mod pages;
 mod states;
 
@@ -71,6 +73,24 @@ impl Gallery {
             browser.prefer_dark(false).await;
         }
         browser.resize(1280, 900).await;
+    }
+
+    /// Looks at the page at 1280 and 390 px only: for words in a frame that was looked at.
+    async fn glance(&mut self, name: &str) {
+        let folder = std::env::var_os("WEIR_SCREENSHOTS").map(PathBuf::from);
+        for (width, height) in &WINDOWS[..2] {
+            self.browser.resize(*width, *height).await;
+            let over = self.browser.sideways_scroll().await;
+            if over > 0 {
+                let widest = self.browser.widest().await;
+                self.faults.push(format!("{name} is {over} px too wide at {width}: {widest}"));
+            }
+            if let Some(folder) = &folder {
+                std::fs::create_dir_all(folder).unwrap();
+                self.browser.screenshot(&folder.join(format!("{name}-{width}-light.png"))).await;
+            }
+        }
+        self.browser.resize(1280, 900).await;
     }
 
     /// The console of the browser said nothing more than `expected` answers that are errors.

@@ -12,11 +12,20 @@ use super::go_through;
 use crate::files::{count, until};
 use crate::support::TestApp;
 
+#[derive(Clone, Copy, PartialEq)]
+enum Parts {
+    Passes,
+    /// Takes the header Range out.
+    Strips,
+    /// Answers with this status.
+    Refuses(u16),
+}
+
 /// What the proxy server does to files.
 #[derive(Clone, Copy)]
 struct Manner {
-    /// Takes the header Range out of every request.
-    strips_range: bool,
+    /// What it does to requests for a part.
+    parts: Parts,
     /// Resets the connection after so many bytes of an answer.
     resets_after: usize,
     /// Each file once, and no more.
@@ -71,7 +80,7 @@ async fn pass(
             "content-length" => length = value.parse().ok()?,
             "range" => {
                 range = value;
-                if manner.strips_range {
+                if manner.parts == Parts::Strips {
                     continue;
                 }
             }
@@ -83,6 +92,12 @@ async fn pass(
     client.read_exact(&mut body).await.ok()?;
     let is_file = path.starts_with("Content/");
     let breaks = is_file && (!manner.resets_once || seen.lock().unwrap().insert(path));
+    if let (Parts::Refuses(status), false) = (manner.parts, range.is_empty()) {
+        ranges.lock().unwrap().push(range);
+        let answer = format!("HTTP/1.1 {status} No parts\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        client.write_all(answer.as_bytes()).await.ok()?;
+        return client.shutdown().await.ok();
+    }
     if is_file {
         ranges.lock().unwrap().push(range);
     }
@@ -126,7 +141,7 @@ async fn fetched_through(port: u16) -> (TestApp, i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r129_a_proxy_that_resets_again_and_again_costs_only_more_requests() {
-    let manner = Manner { strips_range: false, resets_after: 900, resets_once: false };
+    let manner = Manner { parts: Parts::Passes, resets_after: 900, resets_once: false };
     let (port, ranges) = proxy(manner).await;
     let (app, largest) = fetched_through(port).await;
     assert!(largest > 2 * 900, "the files are too small to be interrupted twice");
@@ -138,12 +153,13 @@ async fn r129_a_proxy_that_resets_again_and_again_costs_only_more_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r128_a_proxy_that_takes_ranges_out_makes_files_begin_again_and_is_told_of() {
-    let manner = Manner { strips_range: true, resets_after: 900, resets_once: true };
-    let (port, ranges) = proxy(manner).await;
-    let (app, _) = fetched_through(port).await;
-    assert!(ranges.lock().unwrap().iter().any(|range| !range.is_empty()), "a part was asked for");
-    let reader = app.sign_in_as("rita", Role::Reporter).await;
-    let page = reader.get("/content-store").await;
-    assert!(page.text("#figures").contains("Interrupted files begin again"), "{}", page.text("#figures"));
+async fn r128_a_proxy_that_serves_no_parts_makes_files_begin_again_and_is_told_of() {
+    for parts in [Parts::Strips, Parts::Refuses(416), Parts::Refuses(403)] {
+        let (port, ranges) = proxy(Manner { parts, resets_after: 900, resets_once: true }).await;
+        let (app, _) = fetched_through(port).await;
+        assert!(ranges.lock().unwrap().iter().any(|range| !range.is_empty()), "a part was asked for");
+        let reader = app.sign_in_as("rita", Role::Reporter).await;
+        let page = reader.get("/content-store").await;
+        assert!(page.text("#figures").contains("Interrupted files begin again"), "{}", page.text("#figures"));
+    }
 }

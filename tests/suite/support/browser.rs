@@ -66,6 +66,11 @@ impl Browser {
         self.client.goto(url).await.unwrap();
     }
 
+    /// As if another person sat down.
+    pub async fn forget_cookies(&self) {
+        self.client.delete_all_cookies().await.unwrap();
+    }
+
     pub async fn path(&self) -> String {
         self.client.current_url().await.unwrap().path().to_owned()
     }
