@@ -28,7 +28,7 @@ impl Received {
 /// [`Refusal::BodyTooLarge`] as soon as the announced or the received length says so;
 /// [`Refusal::BodyTooSlow`], [`Refusal::BodyBroken`], [`Refusal::Busy`].
 pub async fn read(
-    mut body: Incoming,
+    body: &mut Incoming,
     path: &str,
     limits: &Limits,
     memory: &Arc<Semaphore>,
@@ -58,6 +58,22 @@ pub async fn read(
         received.take_share(chunk.len(), memory)?;
         received.bytes.extend_from_slice(&chunk);
     }
+}
+
+/// Takes in what a refused peer goes on sending, and forgets it: were the connection cut while bytes arrive, the peer
+/// would see a reset instead of the answer. Ends after [`Limits::linger`], or [`Limits::linger_bytes`].
+pub async fn drain(mut body: Incoming, limits: Limits) {
+    let mut left = limits.linger_bytes;
+    let rest = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let len = frame.data_ref().map_or(0, bytes::Bytes::len);
+            match left.checked_sub(len) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(limits.linger, rest).await; // the answer is on its way in any case
 }
 
 impl Received {

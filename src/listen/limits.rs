@@ -25,6 +25,10 @@ pub struct Limits {
     pub body_rate: u32,
     /// A kept-open connection without a next request is closed after this time.
     pub keep_alive: Duration,
+    /// The rest of a refused body is still taken in for this time, so that its sender reads why.
+    pub linger: Duration,
+    /// The same in bytes.
+    pub linger_bytes: usize,
     /// An answer the peer does not take is given up after this time without progress.
     pub write_stall: Duration,
 }
@@ -49,6 +53,8 @@ impl Default for Limits {
             body_grace: Duration::from_secs(10),
             body_rate: 4 * 1024,
             keep_alive: Duration::from_secs(75),
+            linger: Duration::from_secs(5),
+            linger_bytes: 16 * 1024 * 1024,
             write_stall: Duration::from_secs(60),
         }
     }

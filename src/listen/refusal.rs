@@ -31,6 +31,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the peer may still be sending what nobody will read.
+    pub fn leaves_a_body(self) -> bool {
+        matches!(self, Self::BodyTooLarge | Self::Busy)
+    }
+
     fn status_and_text(self) -> (StatusCode, &'static str) {
         match self {
             Self::Host => (StatusCode::BAD_REQUEST, "The request must name one host."),

@@ -179,14 +179,20 @@ async fn answer(
     shared: Arc<Shared>,
 ) -> Result<Response<Answer>, std::convert::Infallible> {
     connection.enter(Phase::Body);
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
+    let waits_for_leave = parts.headers.contains_key(hyper::header::EXPECT);
     let outcome = async {
         let incoming = Incoming::check(parts, peer)?;
-        let received = body::read(body, incoming.path(), &shared.limits, &shared.memory).await?;
+        let received = body::read(&mut body, incoming.path(), &shared.limits, &shared.memory).await?;
         connection.enter(Phase::Serving);
         let (bytes, memory) = received.into_parts();
         shared.site.answer(incoming.with_body(bytes, memory), &connection).await
     };
     let outcome: Result<Response<Answer>, Refusal> = outcome.await;
-    Ok(outcome.unwrap_or_else(|refusal| refusal.answer(connection)))
+    Ok(outcome.unwrap_or_else(|refusal| {
+        if refusal.leaves_a_body() && !waits_for_leave {
+            shared.tasks.spawn(body::drain(body, shared.limits.clone()));
+        }
+        refusal.answer(connection)
+    }))
 }

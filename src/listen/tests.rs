@@ -198,6 +198,29 @@ async fn r220_a_body_over_the_limit_is_refused_announced_or_not() {
 }
 
 #[tokio::test]
+async fn r220_who_is_still_sending_reads_why_it_was_refused() {
+    let serving = start(Limits { linger: Duration::from_secs(5), linger_bytes: 9 << 20, ..limits() }).await;
+    let mut peer = connect(&serving).await;
+    peer.write_all(b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n")
+        .await
+        .expect("sent");
+    for _ in 0..128 {
+        peer.write_all(&[b'x'; 64 * 1024]).await.expect("taken, although nobody reads it");
+    }
+    assert!(read_all(peer).await.starts_with("HTTP/1.1 413 "));
+    let mut endless = connect(&serving).await;
+    endless
+        .write_all(b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n")
+        .await
+        .expect("sent");
+    let mut sent = 0;
+    while sent < 128 << 20 && endless.write_all(&[b'x'; 64 * 1024]).await.is_ok() {
+        sent += 64 * 1024;
+    }
+    assert!((9 << 20..64 << 20).contains(&sent), "cut after a while: {sent}");
+}
+
+#[tokio::test]
 async fn bodies_share_one_budget() {
     let serving = start(Limits { bodies_bytes: 100, ..limits() }).await;
     let request =
