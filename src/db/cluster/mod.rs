@@ -15,6 +15,7 @@ mod initdb;
 mod keeper;
 mod layout;
 mod lock;
+mod memory;
 mod postmaster;
 mod programs;
 

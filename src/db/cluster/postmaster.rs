@@ -3,6 +3,7 @@
 use super::ClusterError;
 use super::account::Account;
 use super::layout::Layout;
+use super::memory;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::os::unix::process::CommandExt;
@@ -55,11 +56,11 @@ pub(super) fn start(layout: &Layout, account: &Account, bin: &Path) -> Result<Ch
         "log_destination=stderr",
         "fsync=on",
         "max_connections=100",
-        "shared_buffers=64MB",
         "max_wal_size=1GB",
     ] {
         command.args(["-c", setting]);
     }
+    command.args(["-c", &memory::shared_buffers()]);
     command.arg("-c").arg(format!("unix_socket_directories={}", layout.socket_dir().display()));
     command.stdin(Stdio::null()).stdout(Stdio::null());
     die_with_parent(&mut command);
