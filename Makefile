@@ -25,6 +25,7 @@ torture: tools-test
 	WEIR_TORTURE=1 cargo test --test suite instances
 	WEIR_TORTURE=1 cargo test --test suite torture -- --nocapture
 	WEIR_TORTURE=1 cargo test --test suite sync_model -- --nocapture
+	WEIR_TORTURE=1 cargo test --test suite faults_signin -- --nocapture
 
 screenshots: tools-test
 	WEIR_SCREENSHOTS=$(CURDIR)/screenshots cargo test --test suite browser

@@ -388,7 +388,8 @@ impl Fetcher {
             }
             Err(error) => {
                 // Whatever is wrong with the beginning we have, the next try is a whole one.
-                if matches!(&error, ContentError::OtherPart { .. }) {
+                if matches!(&error, ContentError::OtherPart { .. } | ContentError::Status { status: 416, .. })
+                {
                     partial.start_over().await?;
                 }
                 return Err(error.into());

@@ -157,13 +157,15 @@ async fn s046_an_unreachable_source_is_tried_again_twice_unless_somebody_starts_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_that_is_not_of_the_network_is_not_tried_again() {
-    let db = TestDatabase::create().await;
-    change_options(&db, daily).await;
-    plan(&db, Utc::now()).await;
-    assert!(matches!(tick(&db, Utc::now()).await, Tick::Started(_)));
-    end_runs(&db, "failed", "NotApplicable").await;
-    assert_eq!(schedule::pending_retry(&mut *db.conn().await).await.unwrap(), None);
+async fn r031_a_fault_that_is_not_of_the_network_is_not_tried_again() {
+    for error in ["NotApplicable", "IncompatibleProtocolVersion"] {
+        let db = TestDatabase::create().await;
+        change_options(&db, daily).await;
+        plan(&db, Utc::now()).await;
+        assert!(matches!(tick(&db, Utc::now()).await, Tick::Started(_)));
+        end_runs(&db, "failed", error).await;
+        assert_eq!(schedule::pending_retry(&mut *db.conn().await).await.unwrap(), None, "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

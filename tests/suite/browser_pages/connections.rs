@@ -7,6 +7,7 @@ use weir::settings::SyncOptions;
 use super::*;
 use crate::support::options::{change_options, use_upstream};
 use crate::support::process::free_port;
+use crate::support::squid::{ACCOUNT, Squid};
 use crate::support::tls::{Authority, Identity, TlsFront};
 use crate::support::upstream::{Trouble, Upstream};
 
@@ -152,12 +153,25 @@ async fn failures_of_proxy_servers_are_readable_at_both_widths() {
     tester.proxy("proxy-refused", "The proxy server 127.0.0.1", |o| through(o, free_port())).await;
     tester.proxy("proxy-wants", "(Basic), and none are given", |o| through(o, basic)).await;
     tester.proxy("proxy-odd", "is not a proxy server", |o| through(o, odd)).await;
-    tester.source("proxy-rule", "let it through", |o| through(o, rule)).await;
+    tester.source("proxy-refuses", "let it through", |o| through(o, rule)).await;
     tester
         .proxy("proxy-basic", "only basic authentication, which is switched off", |o| {
             through(o, basic);
             o.proxy.credentials = true;
             o.proxy.user = "svc-weir".to_owned();
+        })
+        .await;
+    let closed = Squid::start_with(&[], "http_access deny all").await;
+    tester.source("proxy-rule", "by its rules", |o| through(o, closed.port)).await;
+    let ntlm = Squid::start(&["ntlm", "digest"]).await;
+    let sealed = tester.gallery.app.seal_proxy_password("geheim");
+    tester
+        .source("proxy-password", "rejected the credentials (NTLM)", |o| {
+            through(o, ntlm.port);
+            o.proxy.credentials = true;
+            o.proxy.user = ACCOUNT.user.to_owned();
+            o.proxy.domain = ACCOUNT.domain.to_owned();
+            o.proxy.password = Some(sealed);
         })
         .await;
     tester.gallery.expect_complaints("failures", 0).await;
