@@ -24,11 +24,8 @@ use filter::Resolved;
 
 /// Most updates on one page.
 pub const PAGE_MAX: i64 = 200;
-/// Counting stops here; see [`Count`].
+/// Counting stops here; see [`Count`]. Up to so many matches are sorted by themselves.
 pub const COUNT_MAX: i64 = 2_000;
-
-/// Up to so many matches are sorted by themselves.
-const FEW_MAX: i64 = 500;
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +112,28 @@ struct Row {
     superseded: bool,
 }
 
-/// One page of the updates that match; `limit` is held between 1 and [`PAGE_MAX`]. A cut at an update that is not
-/// here any more is the beginning.
+/// One page of the updates that match, and how many there are; `limit` is held between 1 and [`PAGE_MAX`]. A cut at an
+/// update that is not here any more is the beginning.
+///
+/// # Errors
+/// [`CatalogError::Query`] when the database fails.
+pub async fn page(
+    conn: &mut AsyncPgConnection,
+    filter: &UpdateFilter,
+    sort: Sort,
+    cut: Cut,
+    limit: i64,
+) -> Result<(UpdatePage, Count), CatalogError> {
+    conn.transaction(async |conn| {
+        conn.batch_execute(PLANNING).await?;
+        let filter = Resolved::new(conn, filter).await?;
+        let (count, few) = matches(conn, &filter).await?;
+        Ok((cut_out(conn, &filter, few, sort, cut, limit).await?, count))
+    })
+    .await
+}
+
+/// [`page`] without the number.
 ///
 /// # Errors
 /// [`CatalogError::Query`] when the database fails.
@@ -127,7 +144,38 @@ pub async fn list(
     cut: Cut,
     limit: i64,
 ) -> Result<UpdatePage, CatalogError> {
-    conn.transaction(async |conn| list_indexed(conn, filter, sort, cut, limit).await).await
+    conn.transaction(async |conn| {
+        conn.batch_execute(PLANNING).await?;
+        let filter = Resolved::new(conn, filter).await?;
+        let few = if filter.is_narrow() { matches(conn, &filter).await?.1 } else { None };
+        cut_out(conn, &filter, few, sort, cut, limit).await
+    })
+    .await
+}
+
+/// How many updates match, counted up to [`COUNT_MAX`].
+///
+/// # Errors
+/// [`CatalogError::Query`] when the database fails.
+pub async fn count(conn: &mut AsyncPgConnection, filter: &UpdateFilter) -> Result<Count, CatalogError> {
+    conn.transaction(async |conn| {
+        conn.batch_execute(PLANNING).await?;
+        let filter = Resolved::new(conn, filter).await?;
+        Ok(matches(conn, &filter).await?.0)
+    })
+    .await
+}
+
+/// Counts, and gives the rows of everything that matches when that is little: then the order is made of them, and what
+/// to look for is not looked for again.
+async fn matches(
+    conn: &mut AsyncPgConnection,
+    filter: &Resolved<'_>,
+) -> Result<(Count, Option<Vec<i32>>), CatalogError> {
+    let rows: Vec<i32> = filter.query().select(updates::update_row).limit(COUNT_MAX + 1).load(conn).await?;
+    let found = rows.len() as i64;
+    let more = found > COUNT_MAX;
+    Ok((Count { at_least: found.min(COUNT_MAX), more }, (!more).then_some(rows)))
 }
 
 /// How these queries are planned; in a transaction, which ends it.
@@ -142,16 +190,16 @@ const PLANNING: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = force_custom_plan;
     SET LOCAL random_page_cost = 1.1";
 
-async fn list_indexed(
+/// The lines of a page; `few` are the rows of all that match, where they are known.
+async fn cut_out(
     conn: &mut AsyncPgConnection,
-    filter: &UpdateFilter,
+    filter: &Resolved<'_>,
+    few: Option<Vec<i32>>,
     sort: Sort,
     cut: Cut,
     limit: i64,
 ) -> Result<UpdatePage, CatalogError> {
-    conn.batch_execute(PLANNING).await?;
     let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
-    let filter = Resolved::new(conn, filter).await?;
     let classes = order::classes(conn, sort).await?;
     let place = match cut.key() {
         Some(key) if usize::from(key.class) < classes.len() => order::place(conn, key).await?,
@@ -164,58 +212,33 @@ async fn list_indexed(
     let back = matches!(cut, Cut::Before(_));
     let wanted: Vec<usize> =
         if back { (0..=start).rev().collect() } else { (start..classes.len()).collect() };
-    let few = if classes.len() > 1 { few(conn, &filter).await? } else { None };
-    let mut rows: Vec<(u16, Row)> = Vec::with_capacity(limit + 1);
+    // Rows first, which the indexes alone tell; what stands on their lines is read for those that are shown.
+    let mut keys: Vec<PageKey> = Vec::with_capacity(limit + 1);
     for class in wanted {
         let query = match &few {
             Some(rows) => updates::table.into_boxed().filter(updates::update_row.eq_any(rows)),
             None => filter.query(),
         };
-        let query = classes[class].narrow(query, &filter);
+        let query = classes[class].narrow(query, filter);
         let query = order::sorted(query, sort, back, place.clone().filter(|_| class == start));
-        let missing = limit + 1 - rows.len();
-        let found: Vec<Row> = query.limit(missing as i64).select(Row::as_select()).load(conn).await?;
-        let number = u16::try_from(class).unwrap_or(u16::MAX);
-        rows.extend(found.into_iter().map(|row| (number, row)));
-        if rows.len() > limit {
+        let missing = limit + 1 - keys.len();
+        let found: Vec<i32> = query.limit(missing as i64).select(updates::update_row).load(conn).await?;
+        let class = u16::try_from(class).unwrap_or(u16::MAX);
+        keys.extend(found.into_iter().map(|update_row| PageKey { class, update_row }));
+        if keys.len() > limit {
             break;
         }
     }
-    let more = rows.len() > limit;
-    rows.truncate(limit);
+    let more = keys.len() > limit;
+    keys.truncate(limit);
     if back {
-        rows.reverse();
+        keys.reverse();
     }
     Ok(UpdatePage {
-        lines: lines(conn, rows).await?,
+        lines: lines(conn, keys).await?,
         has_before: if back { more } else { cut != Cut::First },
         has_after: if back { true } else { more },
     })
-}
-
-/// The rows of everything that matches, when that is little: then it is looked for once, and not for each class.
-async fn few(conn: &mut AsyncPgConnection, filter: &Resolved<'_>) -> Result<Option<Vec<i32>>, CatalogError> {
-    if !filter.is_narrow() {
-        return Ok(None);
-    }
-    let rows: Vec<i32> = filter.query().select(updates::update_row).limit(FEW_MAX + 1).load(conn).await?;
-    Ok((rows.len() as i64 <= FEW_MAX).then_some(rows))
-}
-
-/// How many updates match, counted up to [`COUNT_MAX`].
-///
-/// # Errors
-/// [`CatalogError::Query`] when the database fails.
-pub async fn count(conn: &mut AsyncPgConnection, filter: &UpdateFilter) -> Result<Count, CatalogError> {
-    conn.transaction(async |conn| {
-        conn.batch_execute(PLANNING).await?;
-        let filter = Resolved::new(conn, filter).await?;
-        let rows: Vec<i32> =
-            filter.query().select(updates::update_row).limit(COUNT_MAX + 1).load(conn).await?;
-        let found = rows.len() as i64;
-        Ok(Count { at_least: found.min(COUNT_MAX), more: found > COUNT_MAX })
-    })
-    .await
 }
 
 /// Whether anything was ever published that can be approved.
@@ -226,9 +249,12 @@ pub async fn any(conn: &mut AsyncPgConnection) -> Result<bool, CatalogError> {
     Ok(diesel::select(exists(updates::table.filter(updates::approvable))).get_result(conn).await?)
 }
 
-/// The rows with what other tables know of them.
-async fn lines(conn: &mut AsyncPgConnection, rows: Vec<(u16, Row)>) -> Result<Vec<UpdateLine>, CatalogError> {
-    let ids: Vec<i32> = rows.iter().map(|(_, row)| row.update_row).collect();
+/// What stands on the lines of these rows, with what other tables know of them.
+async fn lines(conn: &mut AsyncPgConnection, keys: Vec<PageKey>) -> Result<Vec<UpdateLine>, CatalogError> {
+    let ids: Vec<i32> = keys.iter().map(|key| key.update_row).collect();
+    let rows: Vec<Row> =
+        updates::table.filter(updates::update_row.eq_any(&ids)).select(Row::as_select()).load(conn).await?;
+    let mut rows: HashMap<i32, Row> = rows.into_iter().map(|row| (row.update_row, row)).collect();
     let found: Vec<(i32, Uuid, i16, String)> = update_categories::table
         .inner_join(updates::table.on(updates::update_row.eq(update_categories::category_row)))
         .filter(update_categories::update_row.eq_any(&ids))
@@ -241,12 +267,13 @@ async fn lines(conn: &mut AsyncPgConnection, rows: Vec<(u16, Row)>) -> Result<Ve
         members.entry(row).or_default().push(Member { id, kind: kind::from_code(code)?, title });
     }
     let files = files::of(conn, &ids).await?;
-    Ok(rows
+    Ok(keys
         .into_iter()
-        .map(|(class, row)| {
+        .filter_map(|key| {
+            let row = rows.remove(&key.update_row)?;
             let (state, bytes) = files.get(&row.update_row).copied().unwrap_or_default();
-            UpdateLine {
-                key: PageKey { class, update_row: row.update_row },
+            Some(UpdateLine {
+                key,
                 update_id: row.update_id,
                 revision: row.revision_number,
                 title: row.title,
@@ -259,7 +286,7 @@ async fn lines(conn: &mut AsyncPgConnection, rows: Vec<(u16, Row)>) -> Result<Ve
                 superseded: row.superseded,
                 files: state,
                 bytes,
-            }
+            })
         })
         .collect())
 }

@@ -166,8 +166,7 @@ async fn find(conn: &mut AsyncPgConnection, address: &Address, side: Side) -> Re
     let (found, count) = if address.strange {
         (UpdatePage::default(), Count { at_least: 0, more: false })
     } else {
-        let found = updates::list(conn, &address.filter, address.sort, address.cut, PAGE_SIZE).await?;
-        (found, updates::count(conn, &address.filter).await?)
+        updates::page(conn, &address.filter, address.sort, address.cut, PAGE_SIZE).await?
     };
     let first =
         found.lines.first().filter(|_| found.has_before).map(|line| address.at(Cut::Before(line.key)));

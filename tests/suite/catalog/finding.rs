@@ -13,8 +13,7 @@ fn titles(page: &UpdatePage) -> Vec<&str> {
 
 async fn find(database: &TestDatabase, filter: UpdateFilter) -> Vec<String> {
     let mut conn = database.conn().await;
-    let page = updates::list(&mut conn, &filter, Sort::default(), Cut::First, 50).await.unwrap();
-    let count = updates::count(&mut conn, &filter).await.unwrap();
+    let (page, count) = updates::page(&mut conn, &filter, Sort::default(), Cut::First, 50).await.unwrap();
     assert_eq!(count.at_least, page.lines.len() as i64);
     titles(&page).into_iter().map(str::to_owned).collect()
 }
