@@ -79,6 +79,21 @@ async fn r078_a_source_with_every_fault_gives_reasons_first_and_right_files_in_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r077_a_redirect_of_a_file_is_not_followed_also_not_to_where_it_is() {
+    let (source, elsewhere) = (FileServer::start().await, FileServer::start().await);
+    let file = source.offer(1, 20_000);
+    elsewhere.offer(1, 20_000);
+    let there = format!("302 Found\r\nLocation: http://127.0.0.1:{}/Content/{}", elsewhere.port, file.place());
+    source.break_file(&file, Fault::Answer(there.leak()));
+    let app = follower(&source).await;
+    want(&app.db, std::slice::from_ref(&file)).await;
+    until("it was tried", async || reasons(&app).await.values().all(|reason| !reason.is_empty())).await;
+    assert!(reasons(&app).await[&file.name].contains("status 302"));
+    assert!(elsewhere.asked().is_empty(), "nobody was asked whom the options do not name");
+    assert!(stored(&content(&app)).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r078_a_digest_that_stays_wrong_is_tried_a_few_times_and_then_reported() {
     let source = FileServer::start().await;
     let file = source.offer(1, 50_000);

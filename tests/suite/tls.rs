@@ -1,6 +1,5 @@
 //! TLS to the update source: what is accepted, and in which words everything else is refused.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use weir::protocol::soap::Method;
@@ -11,7 +10,7 @@ use crate::support::TestApp;
 use crate::support::bench::{Bench, Setup};
 use crate::support::documents::{self, PRODUCT};
 use crate::support::options::change_options;
-use crate::support::process::free_port;
+use crate::support::old_tls::OldServer;
 use crate::support::tls::{Authority, Identity, TlsFront};
 use crate::support::upstream::Trouble;
 
@@ -132,51 +131,11 @@ async fn tls_on_the_port_for_clear_text_is_named() {
     assert!(error.advice.contains("tick Use SSL"), "{error:?}");
 }
 
-/// An `openssl s_server`; ends with the test.
-struct OldServer(Child);
-
-impl Drop for OldServer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl OldServer {
-    /// Speaks TLS 1.1 and nothing newer, which needs a lowered security level.
-    async fn start(identity: &Identity, port: u16) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-        std::fs::write(&certificate, &identity.pem).unwrap();
-        std::fs::write(&key, &identity.key_pem).unwrap();
-        let child = Command::new("openssl")
-            .args(["s_server", "-quiet", "-www", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"])
-            .args(["-accept", &format!("127.0.0.1:{port}"), "-cert"])
-            .arg(&certificate)
-            .arg("-key")
-            .arg(&key)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl starts; `make test` installs it");
-        let server = Self(child);
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                return server;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        panic!("openssl s_server does not listen");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_tls_1_1_only_is_refused_by_name() {
     let (bench, lab) = (bench().await, Authority::new("Laboratory CA"));
-    let port = free_port();
-    let _server = OldServer::start(&lab.issue(&["127.0.0.1"]), port).await;
-    use_tls(&bench, "127.0.0.1", port, &lab.pem).await;
+    let server = OldServer::start(&lab.issue(&["127.0.0.1"])).await;
+    use_tls(&bench, "127.0.0.1", server.port, &lab.pem).await;
     let error = bench.synchronize().await.error().unwrap();
     says(&error, &["only TLS versions older than 1.2"]);
     assert!(error.advice.contains("TLS 1.2"), "{error:?}");

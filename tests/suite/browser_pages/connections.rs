@@ -5,6 +5,7 @@ use weir::protocol::soap::Method;
 use weir::settings::SyncOptions;
 
 use super::*;
+use crate::support::old_tls::OldServer;
 use crate::support::options::{change_options, use_upstream};
 use crate::support::process::free_port;
 use crate::support::squid::{ACCOUNT, Squid};
@@ -89,6 +90,13 @@ async fn failures_on_the_way_to_a_source_are_readable_at_both_widths() {
             })
             .await;
     }
+    let old = OldServer::start(&ways[3].1).await;
+    tester
+        .source("tls-old", "older than 1.2", |o| {
+            use_upstream(o, old.port);
+            o.source.ssl = true;
+        })
+        .await;
     let front = TlsFront::start(&ways[3].1, there).await;
     tester
         .source("tls-unexpected", "speaks TLS on this port", |o| {

@@ -12,6 +12,7 @@ pub mod documents;
 pub mod file_server;
 pub mod link;
 pub mod ntlm;
+pub mod old_tls;
 pub mod options;
 mod page;
 pub mod process;
