@@ -4,6 +4,7 @@
 
 pub mod background;
 mod console;
+mod edge;
 mod health;
 mod services;
 mod upkeep;
@@ -13,13 +14,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use edge::{Edge, EdgeTls};
+
 use background::{Background, BackgroundError, BackgroundParts};
 
 use crate::accounts::AccountError;
 use crate::config::{MicrosoftUpdate, Roles};
 use crate::content::Store;
 use crate::db::{self, DatabaseUrl, DbError, Pool};
-use crate::listen::{ListenError, Listener, Serving};
+use crate::listen::{ListenError, Listener, Serving, Tls, TlsError};
 use crate::secret::SecretKey;
 use crate::settings::OwnServices;
 use crate::sync::{ContentPlace, Prober};
@@ -34,6 +37,8 @@ pub struct AppConfig {
     pub console: SocketAddr,
     /// Where downstream servers ask. Port 0 takes a free one.
     pub services: SocketAddr,
+    /// How both are reached beside that.
+    pub edge: Edge,
     /// A database whose migrations have run.
     pub database: DatabaseUrl,
     /// The folder of update files; the same for all servers on one database.
@@ -61,6 +66,10 @@ pub enum AppError {
     Accounts(#[from] AccountError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(
+        "TLS cannot begin, because {0}; correct WEIR_TLS_CERTIFICATE and WEIR_TLS_KEY, or remove both to serve without"
+    )]
+    Tls(#[from] TlsError),
 }
 
 impl AppError {
@@ -85,12 +94,18 @@ impl App {
     /// # Errors
     /// [`AppError::Database`] when the database does not answer, [`AppError::Listen`] when an address is taken.
     pub async fn start(config: AppConfig) -> Result<RunningApp, AppError> {
+        let tls = config.edge.tls.as_ref().map(|tls| Tls::load(tls.files.clone())).transpose()?;
         let pool = db::connect(&config.database).await?;
-        // Both are taken before anything is served, so that a taken port changes nothing.
+        // All are taken before anything is served, so that a taken port changes nothing.
         let console = bind(config.roles.console, config.console).await?;
         let services = bind(config.roles.services, config.services).await?;
+        let services_tls = match &config.edge.tls {
+            Some(tls) => bind(config.roles.services, tls.services).await?,
+            None => None,
+        };
         let own = match &services {
-            Some(listener) => OwnServices::of_this_machine(listener.address()),
+            Some(listener) => OwnServices::of_this_machine(listener.address())
+                .with_tls(services_tls.as_ref().map(|listener| listener.address().port())),
             None => OwnServices::none(),
         };
         let microsoft = background::microsoft_update(config.microsoft_update.clone())?;
@@ -105,8 +120,8 @@ impl App {
             }
             None => None,
         };
-        let services = match services {
-            Some(listener) => Some((listener, services::site(&config, &pool).await?)),
+        let services_site = match &services {
+            Some(_) => Some(services::site(&config, &pool).await?),
             None => None,
         };
         let content = ContentPlace { folder: config.content_dir, hosts: config.content_hosts };
@@ -120,9 +135,21 @@ impl App {
             with_schedule: true,
         })
         .await?;
+        if let Some(tls) = &tls {
+            Tls::watch(tls);
+        }
+        let edge = config.edge;
+        let serve = |listener: Option<Listener>, tls| {
+            let site = services_site.clone();
+            listener
+                .zip(site)
+                .map(|(listener, site)| listener.serve(site, services::limits(), edge.services_door(tls)))
+        };
         Ok(RunningApp {
-            console: console.map(|(listener, site)| listener.serve(site, console::limits())),
-            services: services.map(|(listener, site)| listener.serve(site, services::limits())),
+            services: serve(services, None),
+            services_tls: serve(services_tls, tls.clone()),
+            console: console
+                .map(|(listener, site)| listener.serve(site, console::limits(), edge.console_door(tls))),
             background,
             pool,
         })
@@ -137,6 +164,7 @@ async fn bind(wanted: bool, address: SocketAddr) -> Result<Option<Listener>, Lis
 pub struct RunningApp {
     console: Option<Serving>,
     services: Option<Serving>,
+    services_tls: Option<Serving>,
     background: Background,
     pool: Pool,
 }
@@ -152,6 +180,11 @@ impl RunningApp {
         self.services.as_ref().map(Serving::address)
     }
 
+    /// Where the services listen for TLS; `None` without a certificate.
+    pub fn services_tls_address(&self) -> Option<SocketAddr> {
+        self.services_tls.as_ref().map(Serving::address)
+    }
+
     /// The connections this server uses.
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -160,12 +193,13 @@ impl RunningApp {
     /// Takes no more requests and lets those under way finish, for at most `within`.
     /// `true` when nothing had to be cut short.
     pub async fn stop(self, within: Duration) -> bool {
-        let (console, services, background) = tokio::join!(
+        let (console, services, services_tls, background) = tokio::join!(
             stop(self.console, within),
             stop(self.services, within),
+            stop(self.services_tls, within),
             self.background.stop(within)
         );
-        console && services && background
+        console && services && services_tls && background
     }
 }
 

@@ -20,8 +20,7 @@ pub async fn site(
     options: OptionsParts,
 ) -> Result<Site, ListenError> {
     let rocket = rocket::custom(quiet_config(FORM_BYTES)).mount("/", health::routes());
-    // Sign-in names the cookie for plain HTTP until the console has TLS of its own.
-    let parts = ConsoleParts { pool: pool.clone(), secure: false, setup, store, options };
+    let parts = ConsoleParts { pool: pool.clone(), setup, store, options };
     Site::launch(web::attach(rocket, parts)).await
 }
 

@@ -8,7 +8,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CliError, Context, prepare_data_dir};
-use crate::app::{App, AppConfig, AppError};
+use crate::app::{App, AppConfig, AppError, Edge};
 use crate::config::Config;
 
 /// What requests and background work under way may still take after the signal to stop.
@@ -23,9 +23,11 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
         started = App::start(app_config(&context)) => started?,
         () = stop.come() => return Ok(()),
     };
+    let with_tls = context.config.listeners.tls.is_some();
     if let Some(console) = app.console_address() {
-        tracing::info!("the console is at http://{console}/");
-        if !console.ip().is_loopback() {
+        let scheme = if with_tls { "https" } else { "http" };
+        tracing::info!("the console is at {scheme}://{console}{}/", context.config.listeners.base_path);
+        if !console.ip().is_loopback() && !with_tls {
             tracing::warn!(
                 "the console is offered over plain HTTP beyond this computer: passwords travel readable"
             );
@@ -33,6 +35,9 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     }
     if let Some(services) = app.services_address() {
         tracing::info!("services for other servers are at http://{services}/");
+    }
+    if let Some(services) = app.services_tls_address() {
+        tracing::info!("and over TLS at https://{services}/");
     }
     if !context.config.roles.worker {
         tracing::info!("jobs are left to other servers on this database");
@@ -59,6 +64,7 @@ fn app_config(context: &Context) -> AppConfig {
         roles: config.roles,
         console: config.listeners.console,
         services: config.listeners.services,
+        edge: Edge::from(&config.listeners),
         database: context.database.url.clone(),
         content_dir: config.content_dir.clone(),
         content_hosts: config.content_hosts.clone(),

@@ -6,16 +6,17 @@
 
 mod fault;
 mod file;
+mod listeners;
 mod reader;
 mod roles;
 
 pub use fault::{ConfigFault, ConfigFaults};
+pub use listeners::{Listeners, TlsListeners};
 pub use roles::Roles;
 
 use reader::Reader;
 use std::ffi::OsString;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use url::Url;
 
@@ -39,17 +40,6 @@ pub struct Config {
     pub content_hosts: Vec<String>,
     /// `WEIR_LOG`: a filter as `tracing` reads it, e.g. `info` or `weir=debug`. `None`: the default.
     pub log: Option<String>,
-}
-
-/// The two doors. One never answers for the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listeners {
-    /// `WEIR_CONSOLE_ADDRESS`, `WEIR_CONSOLE_PORT`: the pages. Default 127.0.0.1:8540.
-    pub console: SocketAddr,
-    /// `WEIR_SERVICES_ADDRESS`, `WEIR_SERVICES_PORT`: what other servers ask. Default 127.0.0.1:8530.
-    pub services: SocketAddr,
-    /// `WEIR_CONSOLE_INSECURE`: the console may be offered over plain HTTP beyond this computer.
-    pub console_insecure: bool,
 }
 
 /// Where Microsoft Update is; another place in a lab.
@@ -86,6 +76,8 @@ impl Config {
     pub const CONSOLE_PORT: u16 = 8540;
     /// Port of the services when nothing else is said; what WSUS uses.
     pub const SERVICES_PORT: u16 = 8530;
+    /// Port of the services over TLS when nothing else is said; what WSUS uses.
+    pub const SERVICES_TLS_PORT: u16 = 8531;
     /// The real Microsoft Update. Source: MS-WSUSSS 1.9 and what WSUS servers are set to today.
     pub const MICROSOFT_UPDATE_URL: &str = "https://sws.update.microsoft.com";
 
@@ -108,7 +100,7 @@ impl Config {
             database: reader.text("database_url").map(DatabaseAddress::new),
             secret_key_file: reader.path("secret_key_file").unwrap_or_else(|| data_dir.join("secret.key")),
             content_dir: reader.path("content_dir").unwrap_or_else(|| data_dir.join("content")),
-            listeners: listeners(&mut reader),
+            listeners: Listeners::read(&mut reader),
             roles: reader.roles("roles"),
             microsoft_update: MicrosoftUpdate {
                 url: reader.url("microsoft_update_url", Self::MICROSOFT_UPDATE_URL),
@@ -120,38 +112,6 @@ impl Config {
         };
         reader.finish(config)
     }
-}
-
-fn listeners(reader: &mut Reader) -> Listeners {
-    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let listeners = Listeners {
-        console: SocketAddr::new(
-            reader.address("console_address", loopback),
-            reader.port("console_port", Config::CONSOLE_PORT),
-        ),
-        services: SocketAddr::new(
-            reader.address("services_address", loopback),
-            reader.port("services_port", Config::SERVICES_PORT),
-        ),
-        console_insecure: reader.flag("console_insecure", false),
-    };
-    let (console, services) = (listeners.console, listeners.services);
-    let one_door =
-        console.ip() == services.ip() || console.ip().is_unspecified() || services.ip().is_unspecified();
-    if one_door && console.port() == services.port() {
-        reader.fault("services_port", format!("port {} is taken by the console already", services.port()));
-    }
-    if !console.ip().is_loopback() && !listeners.console_insecure {
-        reader.fault(
-            "console_address",
-            format!(
-                "{} would offer the console over plain HTTP beyond this computer; \
-                 set WEIR_CONSOLE_INSECURE=true to allow that",
-                console.ip()
-            ),
-        );
-    }
-    listeners
 }
 
 #[cfg(test)]

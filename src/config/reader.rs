@@ -7,9 +7,14 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use ipnet::IpNet;
 use url::Url;
 
-const CONTENT_HOSTS_MAX: usize = 64;
+/// Entries of one list.
+const LIST_MAX: usize = 64;
+/// Bytes of a path that a proxy puts before ours.
+const BASE_BYTES_MAX: usize = 100;
 
 pub(super) struct Reader<'a> {
     environment: &'a dyn Fn(&str) -> Option<OsString>,
@@ -125,14 +130,50 @@ impl<'a> Reader<'a> {
             .filter(|host| !host.is_empty())
             .collect();
         for host in &hosts {
-            if !is_host(host.strip_prefix("*.").unwrap_or(host)) {
+            if !is_host(host.strip_prefix("*.").unwrap_or(host)) && host.parse::<IpAddr>().is_err() {
                 self.fault(key, format!("{host:?} is not a host name"));
             }
         }
-        if hosts.len() > CONTENT_HOSTS_MAX {
-            self.fault(key, format!("at most {CONTENT_HOSTS_MAX} hosts may be named"));
+        if hosts.len() > LIST_MAX {
+            self.fault(key, format!("at most {LIST_MAX} hosts may be named"));
         }
         hosts
+    }
+
+    /// Addresses and networks such as 10.0.0.0/8, separated by commas.
+    pub fn networks(&mut self, key: &'static str) -> Vec<IpNet> {
+        let Some(text) = self.text(key) else { return Vec::new() };
+        let mut networks = Vec::new();
+        for one in text.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+            match one.parse::<IpNet>().ok().or_else(|| one.parse::<IpAddr>().ok().map(IpNet::from)) {
+                Some(network) if network.prefix_len() == 0 => {
+                    self.fault(key, format!("{one:?} would believe everybody"));
+                }
+                Some(network) => networks.push(network),
+                None => self
+                    .fault(key, format!("{one:?} is neither an address nor a network, such as 10.0.0.0/8")),
+            }
+        }
+        if networks.len() > LIST_MAX {
+            self.fault(key, format!("at most {LIST_MAX} addresses or networks may be named"));
+        }
+        networks
+    }
+
+    /// A path such as `/weir`, without the slash at its end; empty for none.
+    pub fn base_path(&mut self, key: &'static str) -> String {
+        let Some(text) = self.text(key) else { return String::new() };
+        let base = text.trim_end_matches('/');
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && !matches!(name, "." | "..")
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        let is_path = base.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_name));
+        if !(base.is_empty() || is_path) || base.len() > BASE_BYTES_MAX {
+            self.fault(key, format!("{text:?} is not a path such as /weir"));
+        }
+        base.to_owned()
     }
 
     fn parsed<T: FromStr>(&mut self, key: &'static str, default: T, otherwise: &str) -> T {

@@ -79,6 +79,55 @@ fn the_console_beyond_loopback_needs_an_explicit_word() {
 }
 
 #[test]
+fn tls_needs_both_files_and_a_port_of_its_own() {
+    let pair = [("WEIR_TLS_CERTIFICATE", "/x/cert.pem"), ("WEIR_TLS_KEY", "/x/key.pem")];
+    let tls = read(&pair).unwrap().listeners.tls.unwrap();
+    assert_eq!(tls.services.to_string(), "127.0.0.1:8531");
+    let open = ("WEIR_CONSOLE_ADDRESS", "0.0.0.0");
+    assert!(read(&[open, pair[0], pair[1]]).is_ok(), "with TLS no further word is needed");
+    for (name, value, expected) in [
+        ("WEIR_TLS_KEY", "", "WEIR_TLS_KEY: the key of the certificate is not named."),
+        ("WEIR_TLS_CERTIFICATE", "", "WEIR_TLS_CERTIFICATE: the certificate of the key is not named."),
+        ("WEIR_SERVICES_TLS_PORT", "8530", "taken by the services without TLS"),
+        ("WEIR_SERVICES_TLS_PORT", "8540", "taken by the console"),
+    ] {
+        let mut all: Vec<_> = pair.iter().filter(|(other, _)| *other != name).copied().collect();
+        all.push((name, value));
+        let text = read(&all).unwrap_err().to_string();
+        assert!(text.contains(expected), "{name}: {text}");
+    }
+    let text = read(&[("WEIR_SERVICES_TLS_PORT", "8531")]).unwrap_err().to_string();
+    assert!(text.contains("TLS needs WEIR_TLS_CERTIFICATE"), "{text}");
+}
+
+#[test]
+fn proxies_hosts_and_the_base_path_are_read_or_refused_by_name() {
+    let config = read(&[
+        ("WEIR_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1"),
+        ("WEIR_HOSTS", "Weir.corp.example, *.lab.example, 10.0.0.5, 2001:db8::5"),
+        ("WEIR_BASE_PATH", "/tools/weir/"),
+    ]);
+    let listeners = config.unwrap().listeners;
+    assert_eq!(listeners.trusted_proxies.len(), 3);
+    assert_eq!(listeners.hosts[0], "weir.corp.example");
+    assert_eq!(listeners.base_path, "/tools/weir");
+    assert_eq!(read(&[("WEIR_BASE_PATH", "/")]).unwrap().listeners.base_path, "");
+    for (name, value) in [
+        ("WEIR_TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("WEIR_TRUSTED_PROXIES", "10.0.0.0/40"),
+        ("WEIR_TRUSTED_PROXIES", "proxy.example"),
+        ("WEIR_HOSTS", "http://weir.example"),
+        ("WEIR_BASE_PATH", "weir"),
+        ("WEIR_BASE_PATH", "//weir"),
+        ("WEIR_BASE_PATH", "/a/../b"),
+        ("WEIR_BASE_PATH", "/we\"ir"),
+    ] {
+        let text = read(&[(name, value)]).unwrap_err().to_string();
+        assert!(text.contains(&format!("\n  {name}: ")), "{name}={value}: {text}");
+    }
+}
+
+#[test]
 fn both_doors_cannot_be_one() {
     let text = read(&[("WEIR_SERVICES_PORT", "8540")]).unwrap_err().to_string();
     assert!(text.contains("taken by the console"), "{text}");

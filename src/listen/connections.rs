@@ -109,10 +109,13 @@ struct Open {
 impl Connections {
     /// Makes room for one more, closing the connection that has been waiting longest where needed.
     /// `None`: every connection in question is busy with an answer.
-    pub fn admit(self: &Arc<Self>, peer: IpAddr, limits: &Limits) -> Option<Admitted> {
+    /// A `shared` peer is a proxy that brings many people and has no limit of its own.
+    pub fn admit(self: &Arc<Self>, peer: IpAddr, shared: bool, limits: &Limits) -> Option<Admitted> {
         let peer = peer.to_canonical();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.by_id.values().filter(|one| one.peer == peer).count() >= limits.connections_per_peer {
+        if !shared
+            && open.by_id.values().filter(|one| one.peer == peer).count() >= limits.connections_per_peer
+        {
             open.evict(|one| one.peer == peer)?;
         }
         if open.by_id.len() >= limits.connections {

@@ -18,8 +18,10 @@ use tokio_util::task::TaskTracker;
 
 use super::ListenError;
 use super::answer::Answer;
+use super::arrival::{Arrival, Way};
 use super::connections::Connection;
 use super::refusal::Refusal;
+use super::server::Door;
 
 /// Bytes of an answer read from Rocket at a time; a smaller piece is sent as soon as it is there.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -61,10 +63,11 @@ impl Site {
             let (parts, body) = (request.parts, request.body);
             let mut local = client
                 .req(request.method, request.origin)
-                .remote(request.peer)
+                .remote(request.client)
                 .cookies(cookies(&parts.headers))
                 .body(body);
             local.set_host(request.host);
+            local.inner().local_cache(|| request.arrival);
             for (name, value) in &parts.headers {
                 if let Ok(value) = value.to_str() {
                     local.add_header(Header::new(name.as_str().to_owned(), value.to_owned()));
@@ -90,7 +93,8 @@ pub struct Incoming {
     origin: Origin<'static>,
     host: Host<'static>,
     parts: Parts,
-    peer: SocketAddr,
+    client: SocketAddr,
+    arrival: Arrival,
     body: Vec<u8>,
     memory: Option<OwnedSemaphorePermit>,
 }
@@ -99,11 +103,12 @@ impl Incoming {
     /// Checks what must be right before the body is read.
     ///
     /// # Errors
-    /// [`Refusal::Method`], [`Refusal::Address`], [`Refusal::Host`].
-    pub fn check(parts: Parts, peer: SocketAddr) -> Result<Self, Refusal> {
+    /// [`Refusal::Method`], [`Refusal::Address`], [`Refusal::Host`], [`Refusal::OtherHost`].
+    pub fn check(mut parts: Parts, peer: SocketAddr, door: &Door) -> Result<Self, Refusal> {
         let method = Method::from_hyp(&parts.method).ok_or(Refusal::Method)?;
         let target = parts.uri.path_and_query().ok_or(Refusal::Address)?;
-        let origin = Origin::parse_owned(target.as_str().to_owned()).map_err(|_| Refusal::Address)?;
+        let target = without_base(target.as_str(), &door.base);
+        let origin = Origin::parse_owned(target).map_err(|_| Refusal::Address)?;
         let mut hosts = parts.headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Refusal::Host);
@@ -112,13 +117,21 @@ impl Incoming {
         if parts.uri.authority().is_some_and(|named| !named.as_str().eq_ignore_ascii_case(text)) {
             return Err(Refusal::Host);
         }
-        let host = Host::parse_owned(text.to_owned()).map_err(|_| Refusal::Host)?;
-        Ok(Self { method, origin, host, parts, peer, body: Vec::new(), memory: None })
+        let way = Way::of(&parts.headers, peer, door.tls.is_some(), &door.proxies);
+        let text = way.host.unwrap_or_else(|| text.to_owned());
+        let value = HeaderValue::from_str(&text).map_err(|_| Refusal::Host)?;
+        let host = Host::parse_owned(text).map_err(|_| Refusal::Host)?;
+        if !door.hosts.include(&host) {
+            return Err(Refusal::OtherHost);
+        }
+        parts.headers.insert(header::HOST, value);
+        let arrival = Arrival { is_secure: way.is_secure, base: door.base.clone() };
+        Ok(Self { method, origin, host, parts, client: way.client, arrival, body: Vec::new(), memory: None })
     }
 
-    /// The path as it was asked for, without the query.
+    /// Our own path, without the query.
     pub fn path(&self) -> &str {
-        self.parts.uri.path()
+        self.origin.path().as_str()
     }
 
     /// Adds the body and the share of memory it holds.
@@ -126,6 +139,15 @@ impl Incoming {
         self.body = body;
         self.memory = memory;
         self
+    }
+}
+
+/// `/weir/updates` below the base `/weir` is our `/updates`; what a proxy has shortened already stays.
+fn without_base(target: &str, base: &str) -> String {
+    match target.strip_prefix(base) {
+        Some(rest) if rest.starts_with('/') => rest.to_owned(),
+        Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
+        _ => target.to_owned(),
     }
 }
 

@@ -5,17 +5,23 @@
 //! a Rocket instance in the same process; its answer streams back. Knows nothing else of Weir.
 
 mod answer;
+mod arrival;
 mod body;
 mod connections;
 mod dispatch;
+mod hosts;
 mod limits;
 mod refusal;
 mod server;
+mod tls;
 mod watched;
 
+pub use arrival::{Arrival, Proxies};
 pub use dispatch::{Site, quiet_config};
+pub use hosts::Hosts;
 pub use limits::Limits;
-pub use server::{Listener, Serving};
+pub use server::{Door, HSTS, Listener, Serving};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 /// Why a listener could not start.
 #[derive(Debug, thiserror::Error)]

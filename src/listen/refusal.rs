@@ -14,6 +14,8 @@ use super::connections::Connection;
 pub enum Refusal {
     /// No Host header, more than one, an unreadable one, or one that contradicts the request line.
     Host,
+    /// A host that this listener does not answer for.
+    OtherHost,
     /// The request line names no path we can read.
     Address,
     /// A method HTTP does not know.
@@ -39,6 +41,10 @@ impl Refusal {
     fn status_and_text(self) -> (StatusCode, &'static str) {
         match self {
             Self::Host => (StatusCode::BAD_REQUEST, "The request must name one host."),
+            Self::OtherHost => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "This server does not answer under this name. Its administrator can add the name to WEIR_HOSTS.",
+            ),
             Self::Address => (StatusCode::BAD_REQUEST, "The address of this request cannot be read."),
             Self::Method => (StatusCode::NOT_IMPLEMENTED, "This server does not know that method."),
             Self::BodyTooLarge => {
@@ -73,6 +79,11 @@ impl Refusal {
         answer
     }
 }
+
+/// The answer to plain HTTP where TLS is spoken.
+pub const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+    connection: close\r\ncontent-length: 61\r\n\r\n\
+    This port speaks HTTPS. Begin the address with https:// here.";
 
 /// The answer to a connection there is no room for, sent without looking at its request.
 pub const NO_ROOM: &[u8] =

@@ -4,22 +4,45 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::Answer;
+use super::arrival::Proxies;
 use super::connections::{Admitted, Connection, Connections, Phase};
 use super::dispatch::{Incoming, Site};
+use super::hosts::Hosts;
 use super::limits::Limits;
-use super::refusal::{NO_ROOM, Refusal};
+use super::refusal::{NO_ROOM, Refusal, SPEAK_TLS};
+use super::tls::Tls;
 use super::watched::Watched;
 use super::{ListenError, body};
+
+/// The browser shall ask with TLS only, for a year.
+pub const HSTS: &str = "max-age=31536000";
+/// First byte of a TLS connection: a handshake record. Source: RFC 8446 5.1. No HTTP request begins with it.
+const TLS_HANDSHAKE: u8 = 22;
+/// Bytes of a plain request that are taken in before it is told to speak TLS.
+const PLAIN_BYTES: usize = 16 * 1024;
+
+/// How a listener is reached, beside its address.
+#[derive(Debug, Clone, Default)]
+pub struct Door {
+    /// Speaks TLS only; without it plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    pub proxies: Proxies,
+    pub hosts: Hosts,
+    /// What a proxy puts before our paths: empty, or a path such as `/weir` without a slash at the end.
+    pub base: Arc<str>,
+}
 
 /// A bound socket that does not answer yet.
 #[derive(Debug)]
@@ -46,10 +69,11 @@ impl Listener {
     }
 
     /// Answers from now on with `site`.
-    pub fn serve(self, site: Site, limits: Limits) -> Serving {
+    pub fn serve(self, site: Site, limits: Limits, door: Door) -> Serving {
         let shared = Arc::new(Shared {
             memory: Arc::new(Semaphore::new(limits.bodies_bytes.min(Semaphore::MAX_PERMITS))),
             limits,
+            door,
             site,
             stopping: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -62,6 +86,7 @@ impl Listener {
 
 struct Shared {
     limits: Limits,
+    door: Door,
     site: Site,
     memory: Arc<Semaphore>,
     /// No new connections or requests; those under way may end.
@@ -117,7 +142,8 @@ async fn accept(socket: TcpListener, shared: Arc<Shared>) {
                 continue;
             }
         };
-        match connections.admit(peer.ip(), &shared.limits) {
+        let is_proxy = shared.door.proxies.include(peer.ip());
+        match connections.admit(peer.ip(), is_proxy, &shared.limits) {
             Some(admitted) => {
                 shared.tasks.spawn(serve_connection(stream, peer, admitted, shared.clone()));
             }
@@ -134,8 +160,46 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, admitted: Admitte
         tracing::debug!(%error, %peer, "connection closed: the peer is gone");
         return;
     }
-    // TLS goes here: the handshake, within `header_time`, turns `stream` into the stream watched below.
+    // Watched below TLS, where it shows whether the peer takes what we send.
     let stream = Watched { stream, connection: connection.clone() };
+    let Some(tls) = &shared.door.tls else {
+        return converse(stream, peer, connection, shared).await;
+    };
+    let handshake = async {
+        let mut first = [0];
+        stream.stream.peek(&mut first).await?;
+        if first[0] == TLS_HANDSHAKE {
+            return tls.acceptor().accept(stream).await.map(Some);
+        }
+        refuse_plain(stream).await.map(|()| None)
+    };
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(shared.limits.header_time, handshake) => outcome,
+        () = connection.evicted.cancelled() => return,
+        () = shared.stopping.cancelled() => return,
+    };
+    match outcome {
+        Ok(Ok(Some(stream))) => converse(stream, peer, connection, shared).await,
+        Ok(Ok(None)) => tracing::debug!(%peer, "connection closed: plain HTTP where TLS is spoken"),
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "connection closed: no TLS"),
+        Err(_) => tracing::debug!(%peer, "connection closed: the TLS handshake took too long"),
+    }
+}
+
+/// Takes the request in before the answer: were bytes left unread, the peer would see a reset instead.
+async fn refuse_plain(mut stream: Watched<TcpStream>) -> std::io::Result<()> {
+    let mut request = vec![0; PLAIN_BYTES];
+    let _ = stream.read(&mut request).await?;
+    stream.write_all(SPEAK_TLS).await?;
+    stream.shutdown().await
+}
+
+/// Answers the requests of one connection until it ends.
+async fn converse<S>(stream: S, peer: SocketAddr, connection: Arc<Connection>, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    connection.enter(Phase::Fresh); // the handshake had its own time
     let service = service_fn(|request| answer(request, peer, connection.clone(), shared.clone()));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -182,7 +246,7 @@ async fn answer(
     let (parts, mut body) = request.into_parts();
     let waits_for_leave = parts.headers.contains_key(hyper::header::EXPECT);
     let outcome = async {
-        let incoming = Incoming::check(parts, peer)?;
+        let incoming = Incoming::check(parts, peer, &shared.door)?;
         let received = body::read(&mut body, incoming.path(), &shared.limits, &shared.memory).await?;
         connection.enter(Phase::Serving);
         let (bytes, memory) = received.into_parts();
@@ -193,6 +257,12 @@ async fn answer(
         if refusal.leaves_a_body() && !waits_for_leave {
             shared.tasks.spawn(body::drain(body, shared.limits.clone()));
         }
-        refusal.answer(connection)
+        let mut answer = refusal.answer(connection);
+        if shared.door.tls.is_some() {
+            answer
+                .headers_mut()
+                .insert(hyper::header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+        }
+        answer
     }))
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::{Limits, Listener, Serving, Site, quiet_config};
+use super::{Door, Limits, Listener, Serving, Site, quiet_config};
 
 #[get("/hello")]
 fn hello() -> &'static str {
@@ -76,11 +76,15 @@ fn limits() -> Limits {
 }
 
 async fn start(limits: Limits) -> Serving {
+    start_behind(limits, Door::default()).await
+}
+
+async fn start_behind(limits: Limits, door: Door) -> Serving {
     let routes = routes![hello, cookies, peer, length, slow, events, endless, panics];
     let site =
         Site::launch(rocket::custom(quiet_config(1_000)).mount("/", routes)).await.expect("the site starts");
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Listener::bind(anywhere).await.expect("a free port").serve(site, limits)
+    Listener::bind(anywhere).await.expect("a free port").serve(site, limits, door)
 }
 
 async fn connect(serving: &Serving) -> TcpStream {

@@ -9,6 +9,7 @@ use super::host::host_address;
 #[derive(Debug, Clone)]
 pub struct OwnServices {
     listens_on: SocketAddr,
+    tls_port: Option<u16>,
     host_name: String,
 }
 
@@ -19,7 +20,7 @@ impl OwnServices {
     /// `host_name` is this machine's own name; it may be empty.
     #[must_use]
     pub fn new(listens_on: SocketAddr, host_name: &str) -> Self {
-        Self { listens_on, host_name: host_name.trim().to_ascii_lowercase() }
+        Self { listens_on, tls_port: None, host_name: host_name.trim().to_ascii_lowercase() }
     }
 
     /// No listener at all: no address is this server's own.
@@ -35,10 +36,20 @@ impl OwnServices {
         Self::new(listens_on, &name)
     }
 
+    /// They answer over TLS on this port as well.
+    #[must_use]
+    pub fn with_tls(self, port: Option<u16>) -> Self {
+        Self { tls_port: port, ..self }
+    }
+
+    fn has_port(&self, port: u16) -> bool {
+        port == self.listens_on.port() || self.tls_port == Some(port)
+    }
+
     /// Does this kept host with this port reach the listener, judged by the name alone?
     #[must_use]
     pub fn is(&self, host: &str, port: u16) -> bool {
-        if port != self.listens_on.port() {
+        if !self.has_port(port) {
             return false;
         }
         match host_address(host) {
@@ -53,7 +64,7 @@ impl OwnServices {
         if self.is(host, port) {
             return true;
         }
-        if port != self.listens_on.port() || host_address(host).is_some() {
+        if !self.has_port(port) || host_address(host).is_some() {
             return false;
         }
         let lookup = tokio::net::lookup_host((host, port));

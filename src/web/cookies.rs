@@ -33,8 +33,7 @@ pub fn session_removal(console: &Console) -> Cookie<'static> {
 
 /// The token in the request; `None` when there is none, it is too long, or there is more than one.
 pub fn session_token(request: &Request<'_>) -> Option<String> {
-    let console = request.rocket().state::<Console>()?;
-    only(request, session_name(console))
+    only(request, session_name(&Console::of(request)))
 }
 
 /// The value of the only cookie of this name.

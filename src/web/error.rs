@@ -1,5 +1,6 @@
 //! What a visitor sees when something does not work: what happened, what to do, and a number to quote.
 
+use super::base::Base;
 use super::guards::Wants;
 use super::shell::{self, SessionState, Shell};
 use crate::accounts::AccountError;
@@ -219,7 +220,7 @@ fn path_in(request: &Request<'_>, header: &str) -> String {
     let url = request.headers().get_one(header).and_then(|text| url::Url::parse(text).ok());
     let Some(url) = url else { return "/".to_owned() };
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{}{query}", url.path())
+    format!("{}{query}", Base::of(request).remove(url.path()))
 }
 
 struct SignedOut {

@@ -1,6 +1,8 @@
 //! Headers that every answer of the console carries.
 
-use super::shell;
+use super::{Console, shell};
+use crate::listen::HSTS;
+use hyper::header::STRICT_TRANSPORT_SECURITY;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Header};
 use rocket::{Request, Response};
@@ -29,6 +31,9 @@ impl Fairing for Headers {
             ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
         ] {
             response.set_header(Header::new(name, value));
+        }
+        if Console::of(request).secure {
+            response.set_header(Header::new(STRICT_TRANSPORT_SECURITY.as_str(), HSTS));
         }
         response.remove_header("Server");
         response.set_header(Header::new("X-Request-Id", shell::request_id(request).to_owned()));

@@ -9,6 +9,7 @@ use rocket::http::Header;
 use rocket::response::stream::{Event, EventStream};
 
 use super::Db;
+use super::base::Base;
 use crate::accounts::sessions;
 
 /// Between two looks; an event is sent only when something changed.
@@ -60,6 +61,7 @@ pub async fn signed_out(db: &mut Db, token: Option<&str>) -> Option<bool> {
 /// this moment, and the next one is.
 pub fn follow<F, Looking>(
     mut end: Shutdown,
+    base: Base,
     look: F,
 ) -> Live<EventStream<impl Stream<Item = Event> + Send + 'static>>
 where
@@ -74,7 +76,7 @@ where
                 Some(Seen { html, is_over }) => {
                     if html != sent {
                         count += 1;
-                        yield Event::data(html.clone()).id(count.to_string()).with_retry(Duration::from_secs(2));
+                        yield Event::data(base.add(html.clone())).id(count.to_string()).with_retry(Duration::from_secs(2));
                         sent = html;
                     }
                     if is_over {

@@ -92,7 +92,7 @@ async fn sign_in(
     form: Form<LoginForm<'_>>,
     pool: &State<Pool>,
     gate: &State<Gate>,
-    console: &State<Console>,
+    console: Console,
     jar: &CookieJar<'_>,
 ) -> Result<Reply, PageError> {
     let request_id = anyone.shell.request_id.clone();
@@ -106,7 +106,7 @@ async fn sign_in(
     };
     let error = match accounts::sign_in(pool, gate, attempt).await {
         Ok(signed_in) => {
-            jar.add(cookies::session(console, signed_in.token));
+            jar.add(cookies::session(&console, signed_in.token));
             let next = local_path(form.next.unwrap_or_default()).unwrap_or("/");
             return Ok(Reply::SeeOther(next.to_owned()));
         }
@@ -133,7 +133,7 @@ async fn sign_out(
     reporter: Reporter,
     visitor: Visitor,
     pool: &State<Pool>,
-    console: &State<Console>,
+    console: Console,
     jar: &CookieJar<'_>,
 ) -> Result<Reply, PageError> {
     let mut conn = pool.get().await?;
@@ -141,7 +141,7 @@ async fn sign_out(
         accounts::sign_out(&mut conn, &token).await.map_err(PageError::internal)?;
     }
     accounts::audit::record(&mut conn, reporter.shell.audit("sign-out", "")).await?;
-    jar.add(cookies::session_removal(console));
+    jar.add(cookies::session_removal(&console));
     Ok(Reply::SeeOther("/login".to_owned()))
 }
 

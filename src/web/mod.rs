@@ -8,6 +8,7 @@ pub mod assets;
 mod audit;
 mod automatic_approval;
 mod automatic_run;
+mod base;
 mod compress;
 mod content_store;
 pub mod cookies;
@@ -48,14 +49,14 @@ pub use page::{Reply, html};
 pub use shell::Shell;
 
 use crate::accounts::{Pool, setup::SetupCode, throttle::Gate};
-use rocket::{Build, Rocket, Route};
+use crate::listen::Arrival;
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Build, Request, Rocket, Route};
 
 /// What the console needs from the program that starts it.
 pub struct ConsoleParts {
     /// Managed by Rocket from here on; pages borrow connections with [`Db`].
     pub pool: Pool,
-    /// The console is reached over TLS: cookies are named `__Host-weir` and carry `Secure`.
-    pub secure: bool,
     /// For the setup page.
     pub setup: SetupCode,
     /// The files of updates.
@@ -64,11 +65,26 @@ pub struct ConsoleParts {
     pub options: options::OptionsParts,
 }
 
-/// Facts about this console that every request may need.
+/// How the browser reaches this console with a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Console {
-    /// See [`ConsoleParts::secure`].
+    /// Over TLS: cookies are named `__Host-weir` and carry `Secure`.
     pub secure: bool,
+}
+
+impl Console {
+    pub fn of(request: &Request<'_>) -> Self {
+        Self { secure: request.local_cache(Arrival::default).is_secure }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Console {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Self::of(request))
+    }
 }
 
 /// Every route of the console. Rules for who may call one stand in its handler's signature.
@@ -110,9 +126,9 @@ pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
         .manage(parts.store)
         .manage(parts.options)
         .manage(Gate::default())
-        .manage(Console { secure: parts.secure })
         .attach(csrf::Shield::default())
         .attach(headers::Headers)
+        .attach(base::AddBase)
         .attach(compress::Compress)
         .register("/", error::catchers())
         .mount("/", routes())

@@ -122,7 +122,7 @@ async fn change_password(
     form: Form<PasswordForm<'_>>,
     pool: &State<Pool>,
     gate: &State<Gate>,
-    console: &State<Console>,
+    console: Console,
     jar: &CookieJar<'_>,
 ) -> Result<Reply, PageError> {
     let shell = reporter.shell;
@@ -135,7 +135,7 @@ async fn change_password(
     };
     let error = match own::change_password(pool, gate, change, shell.audit("", "")).await {
         Ok(token) => {
-            jar.add(cookies::session(console, token));
+            jar.add(cookies::session(&console, token));
             return Ok(Reply::SeeOther("/profile?changed=yes".to_owned()));
         }
         Err(error) => error,
@@ -160,11 +160,11 @@ async fn change_password(
 async fn end_others(
     reporter: Reporter,
     mut db: Db,
-    console: &State<Console>,
+    console: Console,
     jar: &CookieJar<'_>,
 ) -> Result<Reply, PageError> {
     sessions::end_all(&mut db.0, reporter.account.id).await?;
     accounts::audit::record(&mut db.0, reporter.shell.audit("sign-out.everywhere", "")).await?;
-    jar.add(cookies::session_removal(console));
+    jar.add(cookies::session_removal(&console));
     Ok(Reply::SeeOther("/login".to_owned()))
 }

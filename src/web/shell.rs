@@ -148,7 +148,7 @@ impl Shell {
             SessionState::None | SessionState::Unknown => None,
         };
         let path = request.uri().path().to_string();
-        let secure = request.rocket().state::<Console>().is_some_and(|console| console.secure);
+        let secure = Console::of(request).secure;
         let peer = peer(request);
         let zone = session.and_then(|session| session.display.time_zone).unwrap_or(Tz::UTC);
         Self {
@@ -201,7 +201,7 @@ impl Shell {
     }
 }
 
-/// The peer's own address. Headers such as X-Real-IP are never looked at.
+/// Who asks: the peer, or whom a trusted proxy names (see [`crate::listen::Arrival`]).
 pub fn peer(request: &Request<'_>) -> Option<IpAddr> {
     request.remote().map(|address| address.ip())
 }

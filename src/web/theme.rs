@@ -24,7 +24,7 @@ struct ThemeForm<'r> {
 async fn choose_theme(
     anyone: Anyone,
     form: Form<ThemeForm<'_>>,
-    console: &State<Console>,
+    console: Console,
     pool: &State<Pool>,
     jar: &CookieJar<'_>,
 ) -> Result<Reply, PageError> {
@@ -34,12 +34,12 @@ async fn choose_theme(
         let by = anyone.shell.audit("", &account.name);
         display::save_theme(&mut db.0, account.id, theme, by).await?;
     }
-    remember(console, jar, theme);
+    remember(&console, jar, theme);
     Ok(Reply::SeeOther(local_path(form.next).unwrap_or("/").to_owned()))
 }
 
 /// For the pages before signing in.
-pub(super) fn remember(console: &Console, jar: &CookieJar<'_>, theme: Theme) {
+pub(super) fn remember(&console: &Console, jar: &CookieJar<'_>, theme: Theme) {
     jar.add(
         Cookie::build((cookies::THEME, theme.as_str()))
             .path("/")

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use chrono::{TimeDelta, Utc};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -11,11 +12,14 @@ use crate::cli::{CliError, DatabaseHandle, prepare_data_dir};
 use crate::config::Config;
 use crate::content::Store;
 use crate::db::{self, Pool};
+use crate::listen::TlsFiles;
 use crate::secret::SecretKey;
 use crate::upstream::probe::Outcome;
 
 /// For an own port to answer.
 const PORT_WAIT: Duration = Duration::from_secs(2);
+/// A certificate that ends sooner is worth a word.
+const RENEWAL_DUE: TimeDelta = TimeDelta::days(14);
 
 /// The data folder can be written, and the disk of the files has room.
 pub(super) async fn disk(config: &Config) -> Check {
@@ -75,12 +79,44 @@ pub(super) async fn database(
 }
 
 /// Each port is answered by a server, or free for one.
-pub(super) async fn ports(config: &Config) -> [Check; 2] {
+pub(super) async fn ports(config: &Config) -> Vec<Check> {
     let listeners = &config.listeners;
-    [
+    let mut checks = vec![
         port("port-console", "Port of the console", listeners.console).await,
         port("port-services", "Port of the services", listeners.services).await,
-    ]
+    ];
+    if let Some(tls) = &listeners.tls {
+        checks.push(port("port-services-tls", "Port of the services over TLS", tls.services).await);
+    }
+    checks
+}
+
+/// The certificate and its key fit, and are good for a while; `None` where none are named.
+pub(super) fn certificate(config: &Config) -> Option<Check> {
+    let started = Instant::now();
+    let tls = config.listeners.tls.as_ref()?;
+    let files = TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() };
+    let outcome = match files.read() {
+        Err(error) => Outcome::failed(
+            format!("It cannot be used, because {error}."),
+            "Correct the files. A server that runs keeps the certificate it had until they are right.",
+        ),
+        Ok(pair) => {
+            let (path, until) = (tls.certificate.display(), pair.until.format("%Y-%m-%d"));
+            let left = pair.until - Utc::now();
+            if left <= TimeDelta::zero() {
+                Outcome::failed(
+                    format!("{path} is over since {until}."),
+                    "Put a new certificate and its key into the files. A server that runs takes them by itself.",
+                )
+            } else if left < RENEWAL_DUE {
+                Outcome::Noted { text: format!("{path} is good until {until} only: time to renew it.") }
+            } else {
+                Outcome::passed(format!("{path} fits its key and is good until {until}."))
+            }
+        }
+    };
+    Some(Check::new("certificate", "Certificate", outcome, started.elapsed()))
 }
 
 async fn port(name: &'static str, title: &'static str, address: SocketAddr) -> Check {

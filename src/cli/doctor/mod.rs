@@ -53,7 +53,7 @@ async fn examine(config: &Config, report: &mut Report) {
             None
         }
     };
-    for check in checks::ports(config).await {
+    for check in checks::ports(config).await.into_iter().chain(checks::certificate(config)) {
         report.add(check);
     }
     let started = Instant::now();

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use rocket::form::{Form, FromForm};
 use rocket::http::CookieJar;
-use rocket::{Route, State, post, routes};
+use rocket::{Route, post, routes};
 
 use super::page;
 use crate::accounts::display::{self, Display, Theme};
@@ -53,7 +53,7 @@ async fn save_display(
     visitor: Visitor,
     mut db: Db,
     form: Form<Sent>,
-    console: &State<Console>,
+    console: Console,
     jar: &CookieJar<'_>,
 ) -> Result<Reply, PageError> {
     let (account, shell) = (reporter.account, reporter.shell);
@@ -76,7 +76,7 @@ async fn save_display(
     };
     let wanted = Display { theme: Some(theme), time_zone };
     display::save(&mut db.0, account.id, wanted, shell.audit("", &account.name)).await?;
-    theme::remember(console, jar, theme);
+    theme::remember(&console, jar, theme);
     Ok(Reply::SeeOther("/profile?changed=display".to_owned()))
 }
 

@@ -6,6 +6,7 @@ use rocket::{Shutdown, State, get};
 
 use super::one::LiveFragment;
 use crate::db::Pool;
+use crate::web::base::Base;
 use crate::web::live::{Live, Seen, follow, signed_out};
 use crate::web::login::Visitor;
 use crate::web::{Db, PageError, Reporter, Shell};
@@ -16,10 +17,11 @@ pub(super) async fn stream_events(
     visitor: Visitor,
     id: i64,
     pool: &State<Pool>,
+    base: Base,
     end: Shutdown,
 ) -> Result<Live<EventStream![Event]>, PageError> {
     let (pool, shell) = (pool.inner().clone(), reporter.shell);
-    Ok(follow(end, move || {
+    Ok(follow(end, base, move || {
         let (pool, shell, token) = (pool.clone(), shell.clone(), visitor.token.clone());
         async move { look(&pool, id, &shell, token.as_deref()).await }
     }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir::accounts::Role;
-use weir::app::{App, AppConfig, RunningApp};
+use weir::app::{App, AppConfig, Edge, RunningApp};
 use weir::config::{MicrosoftUpdate, Roles};
 use weir::secret::SecretKey;
 
@@ -64,6 +64,7 @@ impl TestApp {
             roles: Roles::ALL,
             console: anywhere,
             services: anywhere,
+            edge: Edge::default(),
             database: db.url().clone(),
             content_dir: data.path().join("content"),
             secret: Arc::clone(&secret),
@@ -87,6 +88,15 @@ impl TestApp {
 
     pub fn services_port(&self) -> u16 {
         self.running.services_address().unwrap().port()
+    }
+
+    pub fn services_tls_port(&self) -> u16 {
+        self.running.services_tls_address().unwrap().port()
+    }
+
+    /// `path` on the console, over TLS.
+    pub fn secure_url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.running.console_address().unwrap())
     }
 
     pub fn data_dir(&self) -> &std::path::Path {

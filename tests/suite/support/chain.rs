@@ -13,10 +13,15 @@ impl TestApp {
     /// A server with a sample catalogue of its own: about `updates` updates and their files.
     pub async fn with_sample(updates: usize, seed: u64) -> Self {
         let app = Self::start().await;
-        let content = app.data_dir().join("content");
-        let target = Target { pool: app.db.pool(), url: app.db.url(), content_dir: &content };
-        sample::fill(target, Catalogue::generate(updates, seed)).await.unwrap();
+        app.fill(updates, seed).await;
         app
+    }
+
+    /// Fills the server's own catalogue.
+    pub async fn fill(&self, updates: usize, seed: u64) {
+        let content = self.data_dir().join("content");
+        let target = Target { pool: self.db.pool(), url: self.db.url(), content_dir: &content };
+        sample::fill(target, Catalogue::generate(updates, seed)).await.unwrap();
     }
 
     /// Makes `upstream` the update source, with further choices.

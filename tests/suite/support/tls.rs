@@ -1,6 +1,7 @@
 //! TLS for tests: certificates made on the spot, and a front that speaks TLS before another server.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use weir::listen::TlsFiles;
 
 /// An authority that issues certificates.
 pub struct Authority {
@@ -76,6 +78,14 @@ impl Identity {
             chain: certificate.der().clone(),
             key: key.serialize_der(),
         }
+    }
+
+    /// Writes both files into a folder, as an administrator would.
+    pub fn write_to(&self, folder: &Path) -> TlsFiles {
+        let files = TlsFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
+        std::fs::write(&files.certificate, &self.pem).unwrap();
+        std::fs::write(&files.key, &self.key_pem).unwrap();
+        files
     }
 
     fn acceptor(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsAcceptor {

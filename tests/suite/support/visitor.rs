@@ -8,6 +8,7 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder};
 
 use super::Page;
+use super::tls::Authority;
 
 /// Longest wait for a whole answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
@@ -27,13 +28,18 @@ impl Visitor {
 
     /// The same from another address of this machine, such as 127.0.0.2.
     pub fn from_address(origin: &str, address: Option<std::net::IpAddr>) -> Self {
-        let http = reqwest::Client::builder()
-            .local_address(address)
-            .no_proxy()
-            .timeout(ANSWER_WAIT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        Self::build(origin, reqwest::Client::builder().local_address(address))
+    }
+
+    /// The same over TLS, trusting this authority and no other.
+    pub fn trusting(origin: &str, authority: &Authority, address: Option<std::net::IpAddr>) -> Self {
+        let root = reqwest::Certificate::from_pem(authority.pem.as_bytes()).unwrap();
+        Self::build(origin, reqwest::Client::builder().local_address(address).tls_certs_only([root]))
+    }
+
+    fn build(origin: &str, http: reqwest::ClientBuilder) -> Self {
+        let http =
+            http.no_proxy().timeout(ANSWER_WAIT).redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { origin: origin.to_owned(), http, cookies: Mutex::default() }
     }
 

@@ -16,6 +16,7 @@ use super::{ADDRESS, Scene, draw, read};
 use crate::db::Pool;
 use crate::settings::validate::{self, PasswordInput, World};
 use crate::settings::{OwnServices, changes, drafts};
+use crate::web::base::Base;
 use crate::web::live::{Live, Seen, follow, signed_out};
 use crate::web::login::Visitor;
 use crate::web::synchronizations::{StatusBox, begin, halt};
@@ -155,10 +156,11 @@ async fn stream_state(
     reporter: Reporter,
     visitor: Visitor,
     pool: &State<Pool>,
+    base: Base,
     end: Shutdown,
 ) -> Live<EventStream![Event]> {
     let (pool, shell) = (pool.inner().clone(), reporter.shell);
-    follow(end, move || {
+    follow(end, base, move || {
         let (pool, shell, token) = (pool.clone(), shell.clone(), visitor.token.clone());
         async move { look(&pool, shell, token.as_deref()).await }
     })
