@@ -34,4 +34,4 @@ tools-run:
 	@.ci/install cc=build-essential postgres=postgresql
 
 tools-test:
-	@.ci/install cc=build-essential postgres=postgresql chromium=chromium chromedriver=chromium-driver squid=squid openssl=openssl
+	@.ci/install cc=build-essential postgres=postgresql chromium=chromium chromedriver=chromium-driver squid=squid openssl=openssl nginx=nginx-light

@@ -11,6 +11,7 @@ mod database;
 pub mod documents;
 pub mod file_server;
 pub mod link;
+pub mod nginx;
 pub mod ntlm;
 pub mod old_tls;
 pub mod options;
