@@ -126,6 +126,12 @@ async fn failures_of_servers_that_answer_are_readable_at_both_widths() {
         tester.source(name, words, |o| use_upstream(o, upstream.port())).await;
         upstream.no_more_trouble();
     }
+    tester
+        .source("files", "failed at this step: Files", |o| {
+            use_upstream(o, upstream.port());
+            o.source.content_port = Some(free_port());
+        })
+        .await;
     tester.gallery.expect_complaints("failures", 0).await;
     tester.gallery.close().await;
 }
