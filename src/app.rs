@@ -19,8 +19,8 @@ pub use edge::{Edge, EdgeTls};
 use background::{Background, BackgroundError, BackgroundParts};
 
 use crate::accounts::AccountError;
-use crate::config::{MicrosoftUpdate, Roles};
-use crate::content::Store;
+use crate::config::{BucketConfig, MicrosoftUpdate, Roles};
+use crate::content::{Store, StoreError};
 use crate::db::{self, DatabaseUrl, DbError, Pool};
 use crate::listen::{ListenError, Listener, Serving, Tls, TlsError};
 use crate::secret::SecretKey;
@@ -43,6 +43,8 @@ pub struct AppConfig {
     pub database: DatabaseUrl,
     /// The folder of update files; the same for all servers on one database.
     pub content_dir: PathBuf,
+    /// A bucket in its place; what is unfinished stays in the folder.
+    pub content_bucket: Option<BucketConfig>,
     /// Hosts that files may come from, beside the source and Microsoft's.
     pub content_hosts: Vec<String>,
     /// Seals what is secret in the database.
@@ -60,6 +62,8 @@ pub enum AppError {
     Pool(String),
     #[error("The database failed")]
     Query(#[from] diesel::result::Error),
+    #[error(transparent)]
+    Content(#[from] StoreError),
     #[error(transparent)]
     Background(#[from] BackgroundError),
     #[error(transparent)]
@@ -92,9 +96,11 @@ impl App {
     /// Opens the database, binds both listeners and starts to answer.
     ///
     /// # Errors
-    /// [`AppError::Database`] when the database does not answer, [`AppError::Listen`] when an address is taken.
+    /// [`AppError::Database`] when the database does not answer, [`AppError::Listen`] when an address is taken,
+    /// [`AppError::Content`] when there is no way to the bucket.
     pub async fn start(config: AppConfig) -> Result<RunningApp, AppError> {
         let tls = config.edge.tls.as_ref().map(|tls| Tls::load(tls.files.clone())).transpose()?;
+        let store = Store::open(&config.content_dir, config.content_bucket.as_ref())?;
         let pool = db::connect(&config.database).await?;
         // All are taken before anything is served, so that a taken port changes nothing.
         let console = bind(config.roles.console, config.console).await?;
@@ -115,16 +121,15 @@ impl App {
         let console = match console {
             Some(listener) => {
                 let setup = console::prepare_setup(&pool).await?;
-                let store = Store::new(&config.content_dir);
-                Some((listener, console::site(&pool, setup, store, options).await?))
+                Some((listener, console::site(&pool, setup, store.clone(), options).await?))
             }
             None => None,
         };
         let services_site = match &services {
-            Some(_) => Some(services::site(&config, &pool).await?),
+            Some(_) => Some(services::site(&config, &pool, store.clone()).await?),
             None => None,
         };
-        let content = ContentPlace { folder: config.content_dir, hosts: config.content_hosts };
+        let content = ContentPlace { store, hosts: config.content_hosts };
         let background = Background::start(BackgroundParts {
             pool: pool.clone(),
             database: config.database,

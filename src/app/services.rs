@@ -8,6 +8,7 @@ use rocket::http::{Header, Status};
 use rocket::{Response, catch, catchers};
 
 use super::{AppConfig, AppError, health};
+use crate::content::Store;
 use crate::db::Pool;
 use crate::db::schema::server_identity;
 use crate::downstream::{self, NormalisePath, Services};
@@ -18,7 +19,7 @@ const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// # Errors
 /// [`AppError::Query`] when this server's identity cannot be read.
-pub async fn site(config: &AppConfig, pool: &Pool) -> Result<Site, AppError> {
+pub async fn site(config: &AppConfig, pool: &Pool, store: Store) -> Result<Site, AppError> {
     let mut conn = pool.get().await.map_err(|error| AppError::Pool(error.to_string()))?;
     let server_id = server_identity::table.select(server_identity::server_id).first(&mut conn).await?;
     drop(conn);
@@ -26,7 +27,7 @@ pub async fn site(config: &AppConfig, pool: &Pool) -> Result<Site, AppError> {
         pool: pool.clone(),
         secret: config.secret.as_ref().clone(),
         server_id,
-        content_dir: config.content_dir.clone(),
+        store,
         limits: downstream::Limits { body_bytes: REQUEST_BYTES as u64 },
     };
     let rocket = rocket::custom(quiet_config(REQUEST_BYTES))

@@ -11,7 +11,7 @@ use crate::app::background::Background;
 use crate::config::Config;
 use crate::content::checks::{self, Check, CheckKind};
 use crate::content::cleanup::{self, Plan, Why};
-use crate::content::{Store, limits, overview};
+use crate::content::{limits, overview};
 use crate::jobs::{self, QueueError};
 
 /// Between two looks at the check.
@@ -58,7 +58,7 @@ pub(super) async fn run(command: Command, config: Config) -> Result<(), CliError
 
 async fn dry_run(context: &Context) -> Result<String, CliError> {
     let mut conn = context.pool.get().await?;
-    let plan = cleanup::plan(&mut conn, &store(context)).await.map_err(anyhow::Error::from)?;
+    let plan = cleanup::plan(&mut conn, &context.store()?).await.map_err(anyhow::Error::from)?;
     Ok(plan_text(&plan))
 }
 
@@ -95,12 +95,12 @@ async fn stats(context: &Context) -> Result<String, CliError> {
         text.push_str(&format!("{label}: {files} files, {bytes} bytes\n"));
     }
     let reserve = limits::load(&mut conn).await?.reserve;
-    let space = store(context).with_reserve(reserve).space().await.map_err(anyhow::Error::from)?;
+    let store = context.store()?.with_reserve(reserve);
+    let space = store.space().await.map_err(anyhow::Error::from)?;
+    if let Some(address) = store.bucket_address() {
+        text.push_str(&format!("Kept in the bucket {address}\n"));
+    }
     Ok(format!("{text}Free on the disk: {} bytes, of which {} are kept free", space.free, space.reserve))
-}
-
-fn store(context: &Context) -> Store {
-    Store::new(&context.config.content_dir)
 }
 
 /// Asks for a check and waits for its end; works itself while no other process does.

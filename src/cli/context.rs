@@ -3,6 +3,7 @@
 use super::CliError;
 use crate::app::background::{Background, BackgroundParts};
 use crate::config::{Config, Roles};
+use crate::content::Store;
 use crate::db::{self, Cluster, DatabaseUrl, KeyClaim, Pool};
 use crate::jobs::list_instances;
 use crate::secret::SecretKey;
@@ -53,6 +54,15 @@ impl Context {
         Ok(Self { config, pool, secret, database, _key: key })
     }
 
+    /// The files of updates.
+    ///
+    /// # Errors
+    /// One sentence when there is no way to the bucket that is configured.
+    pub fn store(&self) -> Result<Store, CliError> {
+        let store = Store::open(&self.config.content_dir, self.config.content_bucket.as_ref());
+        store.map_err(|error| CliError::refused(format!("The files of updates are out of reach: {error}.")))
+    }
+
     /// Works on the queue in this process, for a command that no server works for. The schedule is left alone.
     ///
     /// # Errors
@@ -64,10 +74,7 @@ impl Context {
             secret: self.secret.clone(),
             microsoft_update: self.config.microsoft_update.clone(),
             roles: Roles::WORKER,
-            content: ContentPlace {
-                folder: self.config.content_dir.clone(),
-                hosts: self.config.content_hosts.clone(),
-            },
+            content: ContentPlace { store: self.store()?, hosts: self.config.content_hosts.clone() },
             with_schedule: false,
         };
         Background::start(parts).await.map_err(|error| CliError::failed(error.to_string()))

@@ -20,6 +20,11 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: Config) -> Result<(), CliError> {
     let Command::Fill { updates, seed } = command;
+    if config.content_bucket.is_some() {
+        return Err(CliError::refused(
+            "Sample files go into a folder only. Run this without WEIR_CONTENT_URL, on a server for trying things out.",
+        ));
+    }
     let context = Context::open(config).await?;
     let content_dir = &context.config.content_dir;
     let target = Target { pool: &context.pool, url: &context.database.url, content_dir };

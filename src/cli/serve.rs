@@ -67,6 +67,7 @@ fn app_config(context: &Context) -> AppConfig {
         edge: Edge::from(&config.listeners),
         database: context.database.url.clone(),
         content_dir: config.content_dir.clone(),
+        content_bucket: config.content_bucket.clone(),
         content_hosts: config.content_hosts.clone(),
         secret: Arc::new(context.secret.clone()),
         microsoft_update: config.microsoft_update.clone(),

@@ -9,6 +9,7 @@ use std::path::Path;
 pub(super) const KEYS: &[(&str, &str)] = &[
     ("data_dir", "WEIR_DATA_DIR"),
     ("content_dir", "WEIR_CONTENT_DIR"),
+    ("content_url", "WEIR_CONTENT_URL"),
     ("console_address", "WEIR_CONSOLE_ADDRESS"),
     ("console_port", "WEIR_CONSOLE_PORT"),
     ("console_insecure", "WEIR_CONSOLE_INSECURE"),

@@ -4,12 +4,14 @@
 //! the file, and every fault is reported at once. What an administrator changes in the browser is not
 //! here but in `settings`.
 
+mod bucket;
 mod fault;
 mod file;
 mod listeners;
 mod reader;
 mod roles;
 
+pub use bucket::BucketConfig;
 pub use fault::{ConfigFault, ConfigFaults};
 pub use listeners::{Listeners, TlsListeners};
 pub use roles::Roles;
@@ -28,6 +30,8 @@ pub struct Config {
     /// `WEIR_CONTENT_DIR`: where downloaded files are kept; absolute. Several servers on one database share one.
     /// Default: `content` in the data folder.
     pub content_dir: PathBuf,
+    /// `WEIR_CONTENT_URL`: a bucket for them; what is unfinished stays in the folder. Default: none.
+    pub content_bucket: Option<BucketConfig>,
     /// `DATABASE_URL`: the database; without it a private cluster in the data folder.
     pub database: Option<DatabaseAddress>,
     /// `WEIR_SECRET_KEY_FILE`: default `secret.key` in the data folder.
@@ -100,6 +104,7 @@ impl Config {
             database: reader.text("database_url").map(DatabaseAddress::new),
             secret_key_file: reader.path("secret_key_file").unwrap_or_else(|| data_dir.join("secret.key")),
             content_dir: reader.path("content_dir").unwrap_or_else(|| data_dir.join("content")),
+            content_bucket: bucket::read(&mut reader),
             listeners: Listeners::read(&mut reader),
             roles: reader.roles("roles"),
             microsoft_update: MicrosoftUpdate {

@@ -1,22 +1,22 @@
-//! What may be removed from the content folder, told first and then done: files nothing refers to, files of declined
+//! What may be removed from the content store, told first and then done: files nothing refers to, files of declined
 //! updates, and what unfinished and damaged files left behind.
 //!
 //! Only names of the store's own form are looked at, and only files older than [`AGE_MIN`].
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, SystemTime};
 
+use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::folder::{self, Entry, Shelf};
-use super::store::FileFacts;
-use super::{ContentError, Store};
+use super::listing::{self, Entry, Shelf};
+use super::partial::PARTIAL_DIR;
+use super::{ContentError, FileFacts, Store, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
 /// Younger files are left alone: something may be about to refer to them.
-pub const AGE_MIN: Duration = Duration::from_secs(24 * 3_600);
+pub const AGE_MIN: TimeDelta = TimeDelta::hours(24);
 /// The part of the store, in files or in bytes, that goes only when somebody confirms it: one in so many.
 pub const LARGE_PART: u64 = 5;
 /// Files looked up in one statement.
@@ -58,7 +58,7 @@ impl Why {
 /// A file that may go.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Below the content folder.
+    /// Below the content folder, or in the bucket.
     pub place: String,
     /// In bytes.
     pub size: u64,
@@ -120,9 +120,9 @@ struct Known {
 /// # Errors
 /// The disk's and the database's.
 pub async fn plan(conn: &mut AsyncPgConnection, store: &Store) -> Result<Plan, ContentError> {
-    let entries = folder::entries(store).await?;
+    let entries = listing::entries(store).await?;
     let (declined, keeps) = (declined(conn).await?, keeps_files(conn).await?);
-    let old = SystemTime::now().checked_sub(AGE_MIN).unwrap_or(SystemTime::UNIX_EPOCH);
+    let old = Utc::now() - AGE_MIN;
     let mut plan = Plan::default();
     for batch in entries.chunks(BATCH) {
         let known = known(conn, batch).await?;
@@ -245,21 +245,25 @@ pub async fn remove(
     .await?;
     let mut freed = 0;
     for item in items {
-        let path = store.root().join(&item.place);
-        let is_old = |about: &std::fs::Metadata| {
-            about.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= AGE_MIN))
-        };
-        match tokio::fs::symlink_metadata(&path).await {
-            Ok(about) if about.len() == item.size && is_old(&about) => {
-                tokio::fs::remove_file(&path).await.map_err(ContentError::Removal)?;
-                freed += item.size;
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(ContentError::Removal(error)),
-        }
+        freed += remove_one(store, item).await.map_err(ContentError::Removal)?;
     }
     Ok(freed)
+}
+
+/// The bytes that are free now: none when the file is gone already, or was written since the plan.
+async fn remove_one(store: &Store, item: &Item) -> Result<u64, StoreError> {
+    // Unfinished files are on this computer, wherever the finished ones are.
+    let unfinished = Store::new(store.folder());
+    let store = if item.place.starts_with(PARTIAL_DIR) { &unfinished } else { store };
+    let found = store.describe(&item.place).await?;
+    if !found.is_some_and(|found| found.size == item.size && found.modified <= Utc::now() - AGE_MIN) {
+        return Ok(0);
+    }
+    match store.remove(&item.place).await {
+        Ok(()) => Ok(item.size),
+        Err(StoreError::Missing) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_stored(item: &Item) -> bool {

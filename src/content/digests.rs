@@ -4,11 +4,9 @@ use std::io;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::StoreError;
-use super::store::FileFacts;
+use super::{FileFacts, StoreError};
 use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 
 /// Bytes read from disk at once.
@@ -36,8 +34,8 @@ impl Digests {
     /// Adds the rest of a file.
     ///
     /// # Errors
-    /// The disk's.
-    pub async fn read(&mut self, file: &mut File) -> io::Result<()> {
+    /// Those of reading.
+    pub async fn read(&mut self, file: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             match file.read(&mut buffer).await? {

@@ -2,16 +2,14 @@
 //! and what is there and was not on the list is taken over.
 
 use std::collections::HashSet;
-use std::io;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::checks::{self, Check, Figures};
-use super::folder::{self, Shelf};
-use super::store::FileFacts;
-use super::{ContentError, Store, StoreError, wanted};
+use super::listing::{self, Shelf};
+use super::{ContentError, FileFacts, Store, StoreError, wanted};
 use crate::db::Pool;
 use crate::db::schema::{content_files, files};
 use crate::protocol::ids::{Sha1Digest, Sha256Digest};
@@ -32,7 +30,7 @@ enum Found {
 /// Carries a verification out. Repeating it is safe.
 ///
 /// # Errors
-/// [`StoreError::Strange`] when the folder is not there, unless that was confirmed; the disk's and the database's.
+/// [`StoreError::Strange`] when the folder or bucket is not there, unless that was confirmed; the disk's and the database's.
 pub async fn run(pool: &Pool, store: &Store, check: &Check) -> Result<Figures, ContentError> {
     let mut conn = connection(pool).await?;
     if check.confirmed {
@@ -79,8 +77,8 @@ pub async fn run(pool: &Pool, store: &Store, check: &Check) -> Result<Figures, C
 async fn look(store: &Store, facts: &FileFacts) -> Result<Found, StoreError> {
     match store.verify(facts).await {
         Ok(()) => Ok(Found::Right),
-        Err(StoreError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Missing),
-        Err(StoreError::Length { .. } | StoreError::Digest { .. }) => {
+        Err(StoreError::Missing) => Ok(Found::Missing),
+        Err(error) if error.is_damage() => {
             store.quarantine(facts).await?;
             Ok(Found::Damaged)
         }
@@ -141,7 +139,7 @@ async fn stored_after(conn: &mut AsyncPgConnection, last: i32) -> QueryResult<Ve
 
 /// Files of the catalogue that lie under their final name without being on the list as stored.
 async fn strangers(pool: &Pool, store: &Store) -> Result<Vec<(i32, FileFacts)>, ContentError> {
-    let entries = folder::entries(store).await?;
+    let entries = listing::entries(store).await?;
     let mut found = Vec::new();
     for batch in entries.chunks(BATCH) {
         let stored = batch.iter().filter(|entry| entry.shelf == Shelf::Stored);

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::store::FileFacts;
+use super::FileFacts;
 use crate::db::schema::{content_files, files};
 use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 
@@ -267,13 +267,18 @@ pub async fn note_failure(
     kind: Failure,
     wait: Option<Duration>,
 ) -> QueryResult<()> {
-    let attempts = file.attempts + i32::from(kind != Failure::Waiting);
+    let attempts = file.attempts + i32::from(!matches!(kind, Failure::Waiting | Failure::Place));
     let over = kind == Failure::Final || attempts >= ATTEMPTS_MAX;
     let doubled = FIRST_WAIT.saturating_mul(1 << attempts.clamp(0, 10)).min(WAIT_MAX);
     // The source is told once and then has a moment; what does not come soon takes its time.
     let told_before = kind == Failure::Waiting && file.last_error == sentence;
     let asked = wait.unwrap_or_default().min(WAIT_MAX);
-    let next = Utc::now() + asked.max(if told_before { LONG_WAIT } else { doubled });
+    let own = match kind {
+        Failure::Place => FIRST_WAIT,
+        _ if told_before => LONG_WAIT,
+        _ => doubled,
+    };
+    let next = Utc::now() + asked.max(own);
     let sentence: String = sentence.chars().filter(|sign| *sign != '\0').take(500).collect();
     diesel::update(content_files::table.find(file.file_row))
         .set((
@@ -293,6 +298,8 @@ pub async fn note_failure(
 pub enum Failure {
     /// The source does not have it yet; asked again without end.
     Waiting,
+    /// The store takes no file now; tried again soon, without end.
+    Place,
     /// Asked again a few times.
     Passing,
     /// Asking again would change nothing.

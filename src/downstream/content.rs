@@ -1,20 +1,18 @@
 //! `/Content/XX/SHA1.ext`: the files of updates, whole or in single ranges.
 
 use std::io::{self, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use chrono::{DateTime, Utc};
 use rocket::http::{Header, Method, Status};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{self, Responder, Response};
 use rocket::{Route, State, get, head, routes};
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeek, AsyncSeekExt as _, ReadBuf, Take};
+use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
 use super::Services;
 use super::range::{self, Part};
+use crate::content::{Contents, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
 /// Longest extension, in characters.
@@ -29,6 +27,7 @@ struct Conditions {
     range: Option<String>,
     if_range: Option<String>,
     if_none_match: Option<String>,
+    is_head: bool,
 }
 
 #[rocket::async_trait]
@@ -38,8 +37,10 @@ impl<'r> FromRequest<'r> for Conditions {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
         let header = |name| request.headers().get_one(name).map(str::to_owned);
         // Ranges are defined for GET only; a HEAD describes the whole file.
-        let range = if request.method() == Method::Get { header("Range") } else { None };
-        Outcome::Success(Self { range, if_range: header("If-Range"), if_none_match: header("If-None-Match") })
+        let is_head = request.method() == Method::Head;
+        let range = if is_head { None } else { header("Range") };
+        let (if_range, if_none_match) = (header("If-Range"), header("If-None-Match"));
+        Outcome::Success(Self { range, if_range, if_none_match, is_head })
     }
 }
 
@@ -56,31 +57,16 @@ async fn show_file(
 }
 
 async fn send(services: &Services, folder: &str, name: &str, conditions: Conditions) -> Result<Sent, Status> {
-    let (path, digest) = locate(&services.content_dir, folder, name)?;
-    let mut file = match File::open(&path).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Status::NotFound),
-        Err(error) => {
-            tracing::error!(path = %path.display(), error = %error, "a stored file cannot be opened");
-            return Err(Status::InternalServerError);
-        }
-    };
-    let about = file.metadata().await.map_err(|_| Status::InternalServerError)?;
-    if !about.is_file() {
-        return Err(Status::NotFound);
-    }
-    let size = about.len();
+    let (place, digest) = locate(folder, name)?;
+    let about = services.store.describe(&place).await.map_err(|error| refused(&place, &error))?;
+    let about = about.ok_or(Status::NotFound)?;
+    let size = about.size;
     let etag = format!("\"{digest}\"");
-    let modified = about
-        .modified()
-        .ok()
-        .map(|at| DateTime::<Utc>::from(at).format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    let modified = about.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     if conditions.if_none_match.as_deref().is_some_and(|wanted| wanted == "*" || wanted.contains(&etag)) {
         return Ok(Sent { part: None, status: Status::NotModified, size, etag, modified });
     }
-    let same = conditions
-        .if_range
-        .is_none_or(|wanted| wanted == etag || Some(wanted.as_str()) == modified.as_deref());
+    let same = conditions.if_range.is_none_or(|wanted| wanted == etag || wanted == modified);
     let range = conditions.range.as_deref().filter(|_| same);
     let (start, len, status) = match range::part(range, size) {
         Part::Whole => (0, size, Status::Ok),
@@ -89,8 +75,25 @@ async fn send(services: &Services, folder: &str, name: &str, conditions: Conditi
             return Ok(Sent { part: None, status: Status::RangeNotSatisfiable, size, etag, modified });
         }
     };
-    file.seek(SeekFrom::Start(start)).await.map_err(|_| Status::InternalServerError)?;
-    Ok(Sent { part: Some((file, start, len)), status, size, etag, modified })
+    // A description needs no bytes.
+    let range = if conditions.is_head { start..start } else { start..start + len };
+    let contents = services.store.read(&place, range).await.map_err(|error| refused(&place, &error))?;
+    Ok(Sent { part: Some((contents, start, len)), status, size, etag, modified })
+}
+
+/// A file that cannot be read now is no file that is not there: who asks may try again.
+fn refused(place: &str, error: &StoreError) -> Status {
+    match error {
+        StoreError::Missing => Status::NotFound,
+        StoreError::Bucket { .. } => {
+            tracing::warn!(file = place, %error, "a file cannot be served");
+            Status::ServiceUnavailable
+        }
+        _ => {
+            tracing::error!(file = place, %error, "a stored file cannot be opened");
+            Status::InternalServerError
+        }
+    }
 }
 
 /// The same without the bytes. A route of its own, because Rocket would make the request a GET, and then
@@ -105,9 +108,9 @@ async fn describe_file(
     send(services, folder, name, conditions).await
 }
 
-/// The path of a content name: folder and digest are read and written anew, so nothing of the
-/// request's own text reaches the file system but a checked extension.
-fn locate(root: &Path, folder: &str, name: &str) -> Result<(PathBuf, Sha1Digest), Status> {
+/// The place of a content name: folder and digest are read and written anew, so nothing of the
+/// request's own text reaches the store but a checked extension.
+fn locate(folder: &str, name: &str) -> Result<(String, Sha1Digest), Status> {
     let (stem, extension) = match name.split_once('.') {
         Some(parts) => parts,
         None if Sha1Digest::from_hex(name).is_ok() => return Err(Status::Forbidden),
@@ -121,18 +124,18 @@ fn locate(root: &Path, folder: &str, name: &str) -> Result<(PathBuf, Sha1Digest)
     if !plain || !folder.eq_ignore_ascii_case(&wanted_folder) {
         return Err(Status::NotFound);
     }
-    let file_name = format!("{}.{}", digest.to_hex_upper(), extension.to_ascii_lowercase());
-    Ok((root.join(wanted_folder).join(file_name), digest))
+    let name = format!("{}.{}", digest.to_hex_upper(), extension.to_ascii_lowercase());
+    Ok((format!("{wanted_folder}/{name}"), digest))
 }
 
 /// A file, or a part of it, on its way out.
 struct Sent {
-    /// First byte and number of bytes; the file stands there already.
-    part: Option<(File, u64, u64)>,
+    /// The bytes, their first one in the file, and their number.
+    part: Option<(Contents, u64, u64)>,
     status: Status,
     size: u64,
     etag: String,
-    modified: Option<String>,
+    modified: String,
 }
 
 impl<'r> Responder<'r, 'static> for Sent {
@@ -142,27 +145,25 @@ impl<'r> Responder<'r, 'static> for Sent {
             .status(self.status)
             .header(Header::new("Content-Type", "application/octet-stream"))
             .header(Header::new("Accept-Ranges", "bytes"))
-            .header(Header::new("ETag", self.etag));
-        if let Some(modified) = self.modified {
-            response.header(Header::new("Last-Modified", modified));
-        }
+            .header(Header::new("ETag", self.etag))
+            .header(Header::new("Last-Modified", self.modified));
         if self.status == Status::RangeNotSatisfiable {
             response.header(Header::new("Content-Range", format!("bytes */{}", self.size)));
         }
-        if let Some((file, start, len)) = self.part {
+        if let Some((contents, start, len)) = self.part {
             if self.status == Status::PartialContent {
                 let range = format!("bytes {start}-{}/{}", start + len - 1, self.size);
                 response.header(Header::new("Content-Range", range));
             }
             let size = usize::try_from(len).map_err(|_| Status::InternalServerError)?;
-            response.sized_body(size, Section(file.take(len)));
+            response.sized_body(size, Section(contents));
         }
         response.ok()
     }
 }
 
-/// The part of a file from where it stands. Its length is told beside it, so nobody needs to seek.
-struct Section(Take<File>);
+/// The part of a file. Its length is told beside it, so nobody needs to seek.
+struct Section(Contents);
 
 impl AsyncRead for Section {
     fn poll_read(
@@ -170,7 +171,7 @@ impl AsyncRead for Section {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        self.0.as_mut().poll_read(cx, buf)
     }
 }
 
@@ -190,15 +191,15 @@ mod tests {
 
     const HEX: &str = "0123456789abcdef0123456789abcdef0123450a";
 
-    fn found(folder: &str, name: &str) -> Result<PathBuf, Status> {
-        locate(Path::new("/store"), folder, name).map(|(path, _)| path)
+    fn found(folder: &str, name: &str) -> Result<String, Status> {
+        locate(folder, name).map(|(place, _)| place)
     }
 
     #[test]
     fn p40_the_folder_is_the_last_byte_with_its_zero() {
-        let path = PathBuf::from("/store/0A/0123456789ABCDEF0123456789ABCDEF0123450A.cab");
-        assert_eq!(found("0a", &format!("{HEX}.cab")), Ok(path.clone()));
-        assert_eq!(found("0A", &format!("{}.CAB", HEX.to_uppercase())), Ok(path));
+        let place = "0A/0123456789ABCDEF0123456789ABCDEF0123450A.cab".to_owned();
+        assert_eq!(found("0a", &format!("{HEX}.cab")), Ok(place.clone()));
+        assert_eq!(found("0A", &format!("{}.CAB", HEX.to_uppercase())), Ok(place));
         assert_eq!(found("0b", &format!("{HEX}.cab")), Err(Status::NotFound));
         assert_eq!(found("a", &format!("{HEX}.cab")), Err(Status::NotFound));
     }

@@ -19,13 +19,12 @@ mod soap;
 mod ticket;
 mod update_data;
 
-use std::path::PathBuf;
-
 use uuid::Uuid;
 
 pub use paths::NormalisePath;
 pub use update_data::{ANSWER_LEN_MAX, UPDATES_MAX};
 
+use crate::content::Store;
 use crate::db::Pool;
 use crate::secret::SecretKey;
 use refusal::Refusal;
@@ -38,7 +37,7 @@ pub struct Services {
     /// This server's identity towards other servers, from the database.
     pub server_id: Uuid,
     /// Holds `XX/SHA1.ext`: folder and digest in upper case, extension in lower case.
-    pub content_dir: PathBuf,
+    pub store: Store,
     pub limits: Limits,
 }
 

@@ -66,7 +66,7 @@ async fn carry_out(context: &SyncContext, check_id: i64, lease: &Lease) -> Resul
     let Some(check) = checks::find(&mut conn, check_id).await? else { return Ok(()) };
     checks::begin(&mut conn, check_id).await?;
     drop(conn);
-    let store = Store::new(&context.content.folder);
+    let store = context.content.store.clone();
     let done = match check.kind() {
         CheckKind::Verify => verify::run(&context.pool, &store, &check).await.map_err(CheckError::from),
         CheckKind::CleanUp => clean_up(context, &store, &check, lease).await,

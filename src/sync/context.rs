@@ -1,11 +1,10 @@
 //! What a synchronization works with, and how settings become a target.
 
-use std::path::PathBuf;
-
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::SyncError;
+use crate::content::Store;
 use crate::db::{DatabaseUrl, Pool};
 use crate::secret::SecretKey;
 use crate::settings::{Proxy, SourceKind, SyncOptions};
@@ -25,8 +24,7 @@ pub struct MicrosoftUpdate {
 /// Where files are kept, and where they may come from.
 #[derive(Debug, Clone, Default)]
 pub struct ContentPlace {
-    /// The content folder.
-    pub folder: PathBuf,
+    pub store: Store,
     /// Hosts beside the source and Microsoft's; `*.lab` stands for every name below `lab`.
     pub hosts: Vec<String>,
 }

@@ -11,6 +11,7 @@ mod browser_path;
 mod catalog;
 mod cluster;
 mod connections;
+mod content_bucket;
 mod content_faults;
 mod content_limits;
 mod content_store;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use weir::content::FileFacts;
 use weir::content::limits;
-use weir::content::store::FileFacts;
 
 use crate::files::{count, stored, until};
 use crate::support::file_server::{Asked, FileServer, hurry, want};

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::report::Check;
 use crate::cli::{CliError, DatabaseHandle, prepare_data_dir};
 use crate::config::Config;
-use crate::content::Store;
+use crate::content::{Store, wanted};
 use crate::db::{self, Pool};
 use crate::listen::TlsFiles;
 use crate::secret::SecretKey;
@@ -51,6 +51,27 @@ pub(super) async fn disk(config: &Config) -> Check {
         },
     };
     Check::new("disk", "Disk", outcome, started.elapsed())
+}
+
+/// The bucket answers, and is the one that the files are in. `None`: there is none.
+pub(super) async fn bucket(config: &Config, pool: &Pool) -> Option<Check> {
+    let started = Instant::now();
+    let bucket = config.content_bucket.as_ref()?;
+    let looked = async {
+        let known = wanted::some_stored(&mut *pool.get().await.map_err(|error| error.to_string())?).await;
+        let known = known.map_err(|error| error.to_string())?;
+        let store = Store::open(&config.content_dir, Some(bucket)).map_err(|error| error.to_string())?;
+        store.make_ready(&known).await.map_err(|error| error.to_string())
+    };
+    let outcome = match looked.await {
+        Ok(()) => Outcome::passed(format!("The bucket {bucket} answers.")),
+        Err(reason) => Outcome::failed(
+            format!("The files are out of reach: {reason}."),
+            "Check WEIR_CONTENT_URL and the AWS_ variables: address, region, and credentials that may read, write \
+             and list. Until then no files are fetched or served.",
+        ),
+    };
+    Some(Check::new("bucket", "Bucket", outcome, started.elapsed()))
 }
 
 fn gigabytes(bytes: u64) -> String {

@@ -60,6 +60,9 @@ async fn examine(config: &Config, report: &mut Report) {
     match checks::database(config, secret.as_ref()).await {
         Ok((handle, pool, text)) => {
             report.add(Check::new("database", "Database", Outcome::passed(text), started.elapsed()));
+            if let Some(check) = checks::bucket(config, &pool).await {
+                report.add(check);
+            }
             if let Some(secret) = secret {
                 source(config, secret, &pool, report).await;
             }

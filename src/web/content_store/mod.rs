@@ -5,11 +5,14 @@ mod cleanup;
 mod coming;
 mod limit_form;
 
+use std::time::Duration;
+
 use askama::Template;
 use chrono::{TimeDelta, Utc};
 use chrono_tz::Tz;
 use diesel_async::AsyncPgConnection;
 use rocket::{Route, State, get, post, routes};
+use tokio::time::timeout;
 
 use super::moment::Moment;
 use super::{Db, Operator, PageError, Reply, Reporter, Shell, Wants, words};
@@ -20,6 +23,8 @@ use crate::settings::{self, FileStore, Files};
 use checks::CheckView;
 use coming::Incoming;
 
+/// For the place of the files to answer; the page does not wait longer.
+const LOOK_WITHIN: Duration = Duration::from_secs(4);
 /// How long files that began again are told.
 const RESTARTS_SHOWN: TimeDelta = TimeDelta::days(7);
 
@@ -68,17 +73,19 @@ struct Amount {
     bytes: String,
 }
 
-/// The disk, as far as it matters here.
+/// The disk, and the place of the files, as far as they matter here.
 #[derive(Default)]
 struct Disk {
     free: String,
     reserve: String,
-    /// It could not be asked.
+    /// It, or the bucket, could not be asked.
     error: Option<String>,
     is_full: bool,
-    /// The folder has none of the files that should be in it.
+    /// The place has none of the files that should be in it.
     is_strange: bool,
-    folder: String,
+    /// The folder, or the address of the bucket.
+    place: String,
+    is_bucket: bool,
 }
 
 /// A file that is not here.
@@ -115,10 +122,7 @@ async fn show_content_store(
         let (files, bytes) = found.map_or((0, 0), |one| (one.files, one.bytes));
         Amount { files: words::grouped(files), count: files, bytes: words::size(bytes) }
     };
-    let disk = match disk(conn, store).await? {
-        Ok(disk) => disk,
-        Err(error) => Disk { error: Some(error.to_string()), ..Disk::default() },
-    };
+    let disk = disk(conn, store).await?;
     let checks = checks::latest(conn, zone).await?;
     let page = StorePage {
         restarted: overview::restarted_since(conn, Utc::now() - RESTARTS_SHOWN).await?,
@@ -152,22 +156,23 @@ fn choice(files: &Files) -> &'static str {
     }
 }
 
-async fn disk(conn: &mut AsyncPgConnection, store: &Store) -> Result<Result<Disk, StoreError>, PageError> {
+async fn disk(conn: &mut AsyncPgConnection, store: &Store) -> Result<Disk, PageError> {
     let known = wanted::some_stored(conn).await?;
     let store = store.with_reserve(limits::load(conn).await?.reserve);
-    let asked = async {
-        let (space, is_strange) = (store.space().await?, store.is_strange(&known).await?);
-        let shown = |bytes| words::size(i64::try_from(bytes).unwrap_or(i64::MAX));
-        Ok(Disk {
-            free: shown(space.free),
-            reserve: shown(space.reserve),
-            error: None,
-            is_full: space.free <= space.reserve,
-            is_strange,
-            folder: store.root().display().to_string(),
-        })
-    };
-    Ok(asked.await)
+    let place = || store.bucket_address().map_or_else(|| store.folder().display().to_string(), str::to_owned);
+    let mut disk = Disk { place: place(), is_bucket: store.bucket_address().is_some(), ..Disk::default() };
+    let asked = timeout(LOOK_WITHIN, async { Ok((store.space().await?, store.is_strange(&known).await?)) });
+    match asked.await {
+        Ok(Ok((space, is_strange))) => {
+            let shown = |bytes| words::size(i64::try_from(bytes).unwrap_or(i64::MAX));
+            (disk.free, disk.reserve) = (shown(space.free), shown(space.reserve));
+            disk.is_full = space.free <= space.reserve;
+            disk.is_strange = is_strange;
+        }
+        Ok(Err(error)) => disk.error = Some(StoreError::to_string(&error)),
+        Err(_) => disk.error = Some(format!("{} does not answer", disk.place)),
+    }
+    Ok(disk)
 }
 
 async fn shares(conn: &mut AsyncPgConnection) -> Result<Vec<Breakdown>, PageError> {

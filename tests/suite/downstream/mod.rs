@@ -103,7 +103,7 @@ async fn launch(
         pool: database.pool().clone(),
         secret: secret.as_ref().clone(),
         server_id,
-        content_dir: content.to_owned(),
+        store: weir::content::Store::new(content),
         limits: Limits::default(),
     };
     let config =

@@ -67,6 +67,7 @@ impl TestApp {
             edge: Edge::default(),
             database: db.url().clone(),
             content_dir: data.path().join("content"),
+            content_bucket: None,
             secret: Arc::clone(&secret),
             content_hosts: Vec::new(),
             microsoft_update: MicrosoftUpdate { url: "http://127.0.0.1:9/".parse().unwrap(), ca_file: None },

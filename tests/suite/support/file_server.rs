@@ -13,7 +13,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use weir::content::store::FileFacts;
+use weir::content::FileFacts;
 use weir::protocol::ids::{Sha1Digest, Sha256Digest};
 
 use super::TestDatabase;

@@ -5,6 +5,7 @@
 mod app;
 pub mod bench;
 mod browser;
+pub mod bucket;
 mod chain;
 pub mod cluster;
 mod database;

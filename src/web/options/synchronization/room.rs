@@ -31,6 +31,11 @@ pub(super) async fn look(
         0 => "No file that is known now has to be fetched for this.".to_owned(),
         _ => format!("Saving this fetches {files}, {} in all.", size(need.bytes)),
     };
+    if let Some(address) = store.bucket_address() {
+        let words =
+            format!("{fetched} It is kept in the bucket {address}; how much room there is cannot be told.");
+        return Ok(Some(Room { words, refusal: None }));
+    }
     let store = store.with_reserve(limits::load(conn).await?.reserve);
     let space = match store.space().await {
         Ok(space) => space,

@@ -1,10 +1,14 @@
-//! What lies in the content folder, by names of the store's own form; everything else is left alone.
+//! What lies in the content folder or bucket, by names of the store's own form; everything else is left alone.
 
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
-use super::store::{DAMAGED_DIR, EXTENSION_LEN_MAX, PARTIAL_DIR};
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt as _;
+
+use super::facts::EXTENSION_LEN_MAX;
+use super::partial::PARTIAL_DIR;
+use super::store::DAMAGED_DIR;
 use super::{Store, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
@@ -26,34 +30,55 @@ pub(super) enum Shelf {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub shelf: Shelf,
-    /// Below the content folder.
+    /// Below the content folder, or in the bucket.
     pub place: String,
     pub digest: Sha1Digest,
     /// In bytes.
     pub size: u64,
-    pub modified: SystemTime,
+    pub modified: DateTime<Utc>,
 }
 
-/// Everything of the store in its folder. A missing folder is empty.
+/// Everything of the store. A missing folder is empty. With a bucket the folder counts only for what is unfinished.
 ///
 /// # Errors
-/// [`StoreError::Io`]; [`StoreError::TooMany`] above [`ENTRIES_MAX`].
+/// [`StoreError::Io`], [`StoreError::Bucket`]; [`StoreError::TooMany`] above [`ENTRIES_MAX`].
 pub(super) async fn entries(store: &Store) -> Result<Vec<Entry>, StoreError> {
-    let root = store.root().to_owned();
-    tokio::task::spawn_blocking(move || walk(&root)).await.map_err(io::Error::other)?
+    let root = store.folder().to_owned();
+    let walked = tokio::task::spawn_blocking(move || walk(&root)).await.map_err(io::Error::other)?;
+    let Some(bucket) = store.bucket() else { return walked };
+    let mut found = walked?;
+    found.retain(|entry| entry.shelf == Shelf::Partial);
+    let mut listing = bucket.objects().list(None);
+    while let Some(object) = listing.try_next().await.map_err(|error| bucket.trouble(&error))? {
+        let Some((folder, name)) = object.location.as_ref().split_once('/') else { continue };
+        let shelf = shelf_of(folder).filter(|shelf| *shelf != Shelf::Partial);
+        let Some((shelf, digest)) = shelf.and_then(|shelf| Some((shelf, digest_of(shelf, folder, name)?)))
+        else {
+            continue;
+        };
+        if found.len() >= ENTRIES_MAX {
+            return Err(StoreError::TooMany);
+        }
+        let place = format!("{folder}/{name}");
+        found.push(Entry { shelf, place, digest, size: object.size, modified: object.last_modified });
+    }
+    Ok(found)
+}
+
+/// What a folder of the store holds; `None` for others.
+fn shelf_of(folder: &str) -> Option<Shelf> {
+    match folder {
+        PARTIAL_DIR => Some(Shelf::Partial),
+        DAMAGED_DIR => Some(Shelf::Damaged),
+        _ if folder.len() == 2 && is_upper_hex(folder) => Some(Shelf::Stored),
+        _ => None,
+    }
 }
 
 fn walk(root: &Path) -> Result<Vec<Entry>, StoreError> {
     let mut found = Vec::new();
     for folder in names(root)? {
-        let shelf = match folder.as_str() {
-            PARTIAL_DIR => Shelf::Partial,
-            DAMAGED_DIR => Shelf::Damaged,
-            _ => Shelf::Stored,
-        };
-        if shelf == Shelf::Stored && !is_shelf_name(&folder) {
-            continue;
-        }
+        let Some(shelf) = shelf_of(&folder) else { continue };
         for name in names(&root.join(&folder))? {
             let Some(digest) = digest_of(shelf, &folder, &name) else { continue };
             let place = format!("{folder}/{name}");
@@ -66,7 +91,7 @@ fn walk(root: &Path) -> Result<Vec<Entry>, StoreError> {
             if found.len() >= ENTRIES_MAX {
                 return Err(StoreError::TooMany);
             }
-            found.push(Entry { shelf, place, digest, size: about.len(), modified: about.modified()? });
+            found.push(Entry { shelf, place, digest, size: about.len(), modified: about.modified()?.into() });
         }
     }
     Ok(found)
@@ -86,10 +111,6 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
         names.extend(entry?.file_name().into_string().ok());
     }
     Ok(names)
-}
-
-fn is_shelf_name(folder: &str) -> bool {
-    folder.len() == 2 && is_upper_hex(folder)
 }
 
 fn is_upper_hex(text: &str) -> bool {
