@@ -12,8 +12,9 @@
 run: tools-run
 	cargo run --quiet -- demo
 
+# one test more than there are cores: many wait for a moment, a browser or a database
 test: tools-test
-	cargo test
+	RUST_TEST_THREADS=$$(( $$(nproc) + 1 )) cargo test
 
 lint: tools-run
 	cargo fmt --check

@@ -83,7 +83,8 @@ async fn r077_a_redirect_of_a_file_is_not_followed_also_not_to_where_it_is() {
     let (source, elsewhere) = (FileServer::start().await, FileServer::start().await);
     let file = source.offer(1, 20_000);
     elsewhere.offer(1, 20_000);
-    let there = format!("302 Found\r\nLocation: http://127.0.0.1:{}/Content/{}", elsewhere.port, file.place());
+    let there =
+        format!("302 Found\r\nLocation: http://127.0.0.1:{}/Content/{}", elsewhere.port, file.place());
     source.break_file(&file, Fault::Answer(there.leak()));
     let app = follower(&source).await;
     want(&app.db, std::slice::from_ref(&file)).await;

@@ -9,8 +9,8 @@ use weir::sync::runs::RunState;
 use crate::support::TestApp;
 use crate::support::bench::{Bench, Setup};
 use crate::support::documents::{self, PRODUCT};
-use crate::support::options::change_options;
 use crate::support::old_tls::OldServer;
+use crate::support::options::change_options;
 use crate::support::tls::{Authority, Identity, TlsFront};
 use crate::support::upstream::Trouble;
 

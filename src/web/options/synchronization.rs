@@ -2,9 +2,11 @@
 
 mod advanced;
 mod chips;
+mod clash;
 mod classifications;
 mod dialog;
 mod form;
+mod meant;
 mod moments;
 mod next_run;
 mod notice;

@@ -11,7 +11,7 @@ use rocket::{Route, State, get, post, routes};
 
 use super::dialog::{Frame, Work, asked_over_the_page, over_the_page};
 use super::form::Fields;
-use super::view;
+use super::meant;
 use crate::content::Store;
 use crate::settings::languages::{LANGUAGES, language_name};
 use crate::settings::{Key, Languages, locale};
@@ -76,7 +76,7 @@ struct AdvancedPage {
 
 impl AdvancedPage {
     fn new(shell: Shell, work: &Work, read: bool, wants: Wants) -> Self {
-        let files = view::meant(&work.scene.current, &work.typed(), &work.scene.tree).files;
+        let files = meant::options(&work.scene.current, &work.typed(), &work.scene.tree).files;
         let choice = match &files.languages {
             Languages::All => "all",
             Languages::Locale => "locale",

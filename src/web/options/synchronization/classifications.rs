@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
+use super::meant;
 use super::tree_view::{self, NodeView};
-use super::view;
 use crate::content::Store;
 use crate::settings::{CategoryKind, Key, known_tree_for};
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
@@ -39,7 +39,7 @@ async fn show(
     let account_id = shell.account.as_ref().map_or(0, |account| account.id);
     work.scene.tree = known_tree_for(conn, account_id).await?;
     let tree = &work.scene.tree;
-    let ticks = view::meant_ticks(&work.scene.current, &work.typed(), tree, KIND);
+    let ticks = meant::ticks(&work.scene.current, &work.typed(), tree, KIND);
     let mut nodes = tree_view::classifications(tree, &ticks);
     nodes.extend(tree_view::unknown(tree, &ticks, KIND));
     let frame = work.frame("Add/Remove Classifications", wants);
@@ -91,9 +91,9 @@ async fn choose_classifications(
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
     work.refuse_if_locked(&mut db.0, &admin.shell, true).await?;
     let (seen, ticked): (BTreeSet<Uuid>, BTreeSet<Uuid>) = (fields.ids("seen"), fields.ids("tick"));
-    let current = view::meant_ticks(&work.scene.current, &work.typed(), &work.scene.tree, KIND);
+    let current = meant::ticks(&work.scene.current, &work.typed(), &work.scene.tree, KIND);
     let kept = current.iter().map(|one| one.category_id).filter(|id| !seen.contains(id));
     let chosen: BTreeSet<Uuid> = kept.chain(ticked.intersection(&seen).copied()).collect();
-    work.draft.values.insert(Key::Classifications, view::ids_text(chosen));
+    work.draft.values.insert(Key::Classifications, meant::ids_text(chosen));
     work.finish(&mut db.0, admin, wants, store).await
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::ADDRESS;
 use super::dialog::{Frame, Work, over_the_page};
 use super::form::Fields;
+use super::meant::{self, BrokenUp};
 use super::tree_view::{self, Extent, HITS_MAX, NodeView};
-use super::view::{self, BrokenUp};
 use crate::content::Store;
 use crate::settings::tree::{self, Answer, CategoryTree, NodeKind};
 use crate::settings::{CategoryKind, Key, Selected, known_tree_for, visits};
@@ -66,7 +66,7 @@ impl ProductsPage {
             hits,
             nodes,
             counted: counted_words(&ticks),
-            broken_up: view::broken_up(&work.scene.current, &ticks, tree),
+            broken_up: meant::broken_up(&work.scene.current, &ticks, tree),
             asks_again: false,
             is_builtin: work.scene.offer.is_none(),
             news: news_words(tree),
@@ -82,7 +82,7 @@ impl ProductsPage {
 }
 
 fn ticks(work: &Work) -> Vec<Selected> {
-    view::meant_ticks(&work.scene.current, &work.typed(), &work.scene.tree, KIND)
+    meant::ticks(&work.scene.current, &work.typed(), &work.scene.tree, KIND)
 }
 
 fn hits_words(found: usize) -> String {
@@ -128,7 +128,7 @@ async fn take(
     let answer = Answer { seen: fields.ids("seen"), ticked: fields.ids("tick"), own: fields.ids("own") };
     let chosen = tree::apply(&work.scene.tree, &ticks(&work), &answer);
     let ids = chosen.iter().map(|one| one.category_id);
-    work.draft.values.insert(Key::Products, view::ids_text(ids));
+    work.draft.values.insert(Key::Products, meant::ids_text(ids));
     Ok(work)
 }
 
@@ -210,7 +210,7 @@ async fn choose_products(
 ) -> Result<Reply, PageError> {
     let mut work = take(&mut db.0, &admin, &fields).await?;
     let told = fields.ids("told");
-    let broken_up = view::broken_up(&work.scene.current, &ticks(&work), &work.scene.tree);
+    let broken_up = meant::broken_up(&work.scene.current, &ticks(&work), &work.scene.tree);
     if broken_up.iter().all(|one| told.contains(&one.id)) {
         return work.finish(&mut db.0, admin, wants, store).await;
     }

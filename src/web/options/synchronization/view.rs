@@ -7,7 +7,9 @@ use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use super::chips::chips;
+use super::clash::Clash;
 use super::form::Fault;
+use super::meant::{self, BrokenUp};
 use super::moments::{self, NextRun};
 use super::notice::Notice;
 use super::question::Question;
@@ -15,13 +17,12 @@ use super::test::Test;
 use super::{Scene, room, supply};
 use crate::content::Store;
 use crate::secret::SecretKey;
-use crate::settings::changes::{self, Change};
+use crate::settings::changes;
 use crate::settings::languages::language_name;
-use crate::settings::tree::{CategoryTree, Look, Looks};
-use crate::settings::validate::{PasswordInput, Typed, Valid, World, parse_ticks, validate};
+use crate::settings::tree::CategoryTree;
+use crate::settings::validate::Typed;
 use crate::settings::{
-    CategoryKind, FieldErrors, FileStore, Files, Key, Languages, OwnServices, Panel, Proxy, Selected,
-    SourceKind, SyncOptions, locale,
+    CategoryKind, FieldErrors, FileStore, Files, Key, Languages, Proxy, SourceKind, SyncOptions, locale,
 };
 use crate::web::form::Choice;
 use crate::web::synchronizations::StatusBox;
@@ -41,36 +42,6 @@ pub struct Summary {
     /// Address of the field on this page; empty: the form as a whole.
     pub href: String,
     pub text: String,
-}
-
-/// Two people saved: what this one wants against what is in force.
-pub struct Clash {
-    pub saved_by: String,
-    pub saved_at: String,
-    pub rows: Vec<ClashRow>,
-}
-
-impl Clash {
-    /// What happened, in a sentence.
-    pub fn title(&self) -> String {
-        format!(
-            "{} saved these settings while you were changing them ({}). Nothing of yours was saved.",
-            self.saved_by, self.saved_at
-        )
-    }
-}
-
-/// One setting of a [`Clash`].
-pub struct ClashRow {
-    pub label: String,
-    pub yours: String,
-    pub theirs: String,
-}
-
-/// A family that was ticked as a whole and now is single products.
-pub struct BrokenUp {
-    pub id: Uuid,
-    pub title: String,
 }
 
 /// Everything between the tasks and the end of the page.
@@ -142,10 +113,10 @@ impl View {
             Field::new(key.name(), text)
         };
         // What the page says in words follows what is typed, as far as it can be read.
-        let meant = meant(current, typed, tree);
+        let meant = meant::options(current, typed, tree);
         let files = if scene.in_force.is_inherited { &scene.in_force.files } else { &meant.files };
-        let product_ticks = meant_ticks(current, typed, tree, CategoryKind::Product);
-        let classification_ticks = meant_ticks(current, typed, tree, CategoryKind::Classification);
+        let product_ticks = meant::ticks(current, typed, tree, CategoryKind::Product);
+        let classification_ticks = meant::ticks(current, typed, tree, CategoryKind::Classification);
         Self {
             version: current.version,
             draft: String::new(),
@@ -172,7 +143,7 @@ impl View {
             classifications_error: None,
             pending: supply::pending(scene),
             offered: supply::offered(scene),
-            broken_up: broken_up(current, &product_ticks, tree),
+            broken_up: meant::broken_up(current, &product_ticks, tree),
             proxy_enabled: field(Key::ProxyEnabled),
             proxy_server: field(Key::ProxyServer),
             proxy_port: field(Key::ProxyPort),
@@ -244,15 +215,7 @@ impl View {
         tree: &CategoryTree,
         zone: Tz,
     ) -> Self {
-        let rows = changes::between(in_force, wanted)
-            .iter()
-            .map(|change| clash_row(change, in_force, wanted, tree))
-            .collect();
-        self.clash = Some(Clash {
-            saved_by: in_force.saved_by.clone(),
-            saved_at: moments::moment(in_force.saved_at, zone),
-            rows,
-        });
+        self.clash = Some(Clash::between(in_force, wanted, tree, zone));
         self
     }
 
@@ -264,7 +227,7 @@ impl View {
         scene: &Scene,
         typed: &Typed,
     ) -> Result<(), PageError> {
-        let meant = meant(&scene.current, typed, &scene.tree);
+        let meant = meant::options(&scene.current, typed, &scene.tree);
         let room = room::look(conn, store, &scene.current, &meant).await?;
         self.room = room.map(|room| room.words).unwrap_or_default();
         Ok(())
@@ -325,72 +288,6 @@ impl View {
     }
 }
 
-/// The options as typed, with each value that cannot be read left as saved.
-pub fn meant(current: &SyncOptions, typed: &Typed, tree: &CategoryTree) -> SyncOptions {
-    // The own services are a matter for saving.
-    let own = OwnServices::none();
-    let world = World { tree, own: &own };
-    let mut readable = typed.clone();
-    readable.password = PasswordInput::Keep;
-    for _ in 0..Key::ALL.len() {
-        match validate(current, &readable, world) {
-            Ok(Valid { options, .. }) => return options,
-            Err(errors) => {
-                for one in errors.0 {
-                    readable.values.remove(&one.key);
-                    // a value that is missing is not cured by leaving it out
-                    match one.key {
-                        Key::ProxyServer | Key::ProxyUser | Key::ProxyPassword => {
-                            readable.values.insert(Key::ProxyEnabled, "false".to_owned());
-                        }
-                        Key::SourceServer | Key::SourceKind => {
-                            readable.values.remove(&Key::SourceKind);
-                            readable.values.remove(&Key::Replica);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    current.clone()
-}
-
-/// The ticks of one half as chosen so far; unlike [`meant`], an empty choice stays empty.
-pub fn meant_ticks(
-    current: &SyncOptions,
-    typed: &Typed,
-    tree: &CategoryTree,
-    kind: CategoryKind,
-) -> Vec<Selected> {
-    let key = match kind {
-        CategoryKind::Product => Key::Products,
-        CategoryKind::Classification => Key::Classifications,
-    };
-    match typed.values.get(&key) {
-        Some(text) => {
-            parse_ticks(text, &current.selected(kind).collect::<Vec<_>>(), tree, kind).unwrap_or_default()
-        }
-        None => current.selected(kind).collect(),
-    }
-}
-
-/// Families that are ticked as a whole in what is saved and only in part under `ticks`.
-pub fn broken_up(current: &SyncOptions, ticks: &[Selected], tree: &CategoryTree) -> Vec<BrokenUp> {
-    let looks = Looks::new(tree, ticks);
-    let whole = current.selected(CategoryKind::Product).filter(|one| one.with_descendants);
-    whole
-        .filter(|one| matches!(looks.of(one.category_id), Look::Part { .. }))
-        .filter_map(|one| tree.get(one.category_id))
-        .map(|node| BrokenUp { id: node.id, title: node.title.clone() })
-        .collect()
-}
-
-/// Ids as they are kept in a draft.
-pub fn ids_text(ids: impl IntoIterator<Item = Uuid>) -> String {
-    ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
-}
-
 fn anchor(key: Key) -> String {
     match key {
         Key::Products => "#change-products".to_owned(),
@@ -403,31 +300,6 @@ fn anchor(key: Key) -> String {
         Key::ScheduleMode => "#schedule.mode-manual".to_owned(),
         Key::SourceKind => "#source.kind-microsoft-update".to_owned(),
         other => format!("#{}", other.name()),
-    }
-}
-
-fn clash_row(change: &Change, in_force: &SyncOptions, wanted: &SyncOptions, tree: &CategoryTree) -> ClashRow {
-    let words = |options: &SyncOptions| match change.key {
-        Key::Products => chips(tree, &options.selections, CategoryKind::Product).join(", "),
-        Key::Classifications => chips(tree, &options.selections, CategoryKind::Classification).join(", "),
-        key => shown(&key.text(options)),
-    };
-    let (yours, theirs) = match change.key {
-        Key::ProxyPassword => ("a new one".to_owned(), shown(&Key::ProxyPassword.text(in_force))),
-        _ => (words(wanted), words(in_force)),
-    };
-    let label = format!("{}: {}", Panel::title(change.key.panel()), change.key.label());
-    ClashRow { label, yours, theirs }
-}
-
-fn shown(text: &str) -> String {
-    match text {
-        "true" => "yes".to_owned(),
-        "false" => "no".to_owned(),
-        "" => "nothing".to_owned(),
-        "microsoft-update" => "Microsoft Update".to_owned(),
-        "upstream" => "an upstream server".to_owned(),
-        other => other.chars().take(80).collect(),
     }
 }
 
