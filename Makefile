@@ -2,12 +2,14 @@
 # make test  installs what is missing and runs every test, browser tests included
 # make torture  the long tests in their full length: every time zone, a hundred moments under kills, 250 kills inside
 #               runs, 50 during downloads, a full disk, many random histories; takes about an hour
+# make bench  measures Weir against the least a program could do with the same bytes; more than an hour
+# make bench-quick  the same with small catalogues; under two minutes once it is built
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
 # Only a Rust toolchain must be there; the rest comes from Debian's packages.
 
-.PHONY: run test lint torture screenshots tools-run tools-test
+.PHONY: run test lint torture bench bench-quick screenshots tools-run tools-test tools-bench
 
 run: tools-run
 	cargo run --quiet -- demo
@@ -28,6 +30,12 @@ torture: tools-test
 	WEIR_TORTURE=1 cargo test --test suite sync_model -- --nocapture
 	WEIR_TORTURE=1 cargo test --test suite faults_signin -- --nocapture
 
+bench: tools-bench
+	cargo bench --quiet --bench weir
+
+bench-quick: tools-bench
+	cargo bench --quiet --bench weir -- --quick
+
 screenshots: tools-test
 	WEIR_SCREENSHOTS=$(CURDIR)/screenshots cargo test --test suite browser
 
@@ -36,3 +44,6 @@ tools-run:
 
 tools-test:
 	@.ci/install cc=build-essential postgres=postgresql chromium=chromium chromedriver=chromium-driver squid=squid openssl=openssl nginx=nginx-light
+
+tools-bench:
+	@.ci/install cc=build-essential postgres=postgresql nginx=nginx-light

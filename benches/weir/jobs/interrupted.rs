@@ -1,0 +1,55 @@
+//! A5: a run that is killed near its end, and the one that goes on from it.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use super::initial::Initial;
+use crate::bench::{Bench, say, told};
+use crate::measure::median;
+use crate::report::{Limit, Outcome};
+use crate::stage::Stage;
+
+/// The share of the revisions that is stored when the process is killed.
+const KILLED_AT: f64 = 0.9;
+
+/// Kills and goes on, as often as the other jobs are measured.
+pub async fn measure(bench: &Bench, stage: &mut Stage<'_>, initial: &Initial) -> Result<Outcome> {
+    let held = stage.upstream.state().await?.revisions as f64;
+    let mut seconds = Vec::new();
+    let mut usages = Vec::new();
+    for _ in 0..bench.options.runs {
+        stage.empty().await?;
+        let client = weir::db::open_client(&stage.database()?).await?;
+        let ended = tokio::task::block_in_place(|| {
+            let mut running = stage.start()?;
+            let ended = running.watch(|| {
+                let asking = client.query_one("SELECT last_value FROM revisions_id_seq", &[]);
+                let row = Handle::current().block_on(asking);
+                row.is_ok_and(|row| row.get::<_, i64>(0) as f64 >= held * KILLED_AT)
+            });
+            if !ended {
+                running.kill()?;
+            }
+            anyhow::Ok(ended)
+        })?;
+        ensure!(!ended, "the run ended before it could be killed");
+        let before = stage.upstream.state().await?;
+        let (usage, synced) = stage.weir().await?;
+        let again = stage.upstream.state().await?.sent - before.sent;
+        ensure!((again as f64) < held * 0.2, "{again} revisions were fetched again");
+        say(format!("A5: going on took {:.1} s, {again} revisions were fetched", usage.wall));
+        seconds.push(synced.duration_ms / 1e3);
+        usages.push(usage);
+    }
+    let full = median(initial.runs.iter().copied());
+    let ratio = median(seconds.iter().copied()) / full;
+    let measured = format!("{ratio:.2} ({:.1} s of {full:.1} s)", median(seconds.iter().copied()));
+    Ok(told(Outcome::new(
+        "A5",
+        "killed at 90 %, resumed",
+        ("at most 0.15 of a full run", Limit::AtMost(0.15)),
+        (ratio, measured),
+        json!({ "run_seconds": seconds, "weir": usages }),
+    )))
+}
