@@ -22,7 +22,7 @@ pub fn command(database: &DatabaseUrl, data_dir: &Path, words: &[&str]) -> Comma
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("DATABASE_URL", database.as_str())
         .env("WEIR_DATA_DIR", data_dir)
-        .env("WEIR_LOG", "warn")
+        .env("WEIR_LOG", "error")
         .args(words);
     command
 }

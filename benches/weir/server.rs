@@ -33,7 +33,7 @@ impl Server {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(database.map(|url| ("DATABASE_URL", url.as_str().to_owned())))
             .env("WEIR_DATA_DIR", data_dir)
-            .env("WEIR_LOG", "warn")
+            .env("WEIR_LOG", "error")
             .env("WEIR_CONSOLE_PORT", port.to_string())
             .env("WEIR_SERVICES_PORT", services.to_string())
             .arg("serve")
