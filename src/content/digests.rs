@@ -45,6 +45,20 @@ impl Digests {
         }
     }
 
+    /// The same on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn read_now(&mut self, file: &mut impl io::Read) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                read => self.add(&buffer[..read]),
+            }
+        }
+    }
+
     /// Whether this was exactly the file.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ pub struct Amount {
 /// A file that is not here.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Missing {
+    pub file_row: i32,
     pub name: String,
     /// In bytes.
     pub size: i64,
@@ -67,6 +68,7 @@ pub async fn missing(conn: &mut AsyncPgConnection, state: &str) -> QueryResult<V
         .order((content_files::next_try, content_files::file_row))
         .limit(LIST_MAX)
         .select((
+            files::id,
             files::name,
             files::size,
             content_files::attempts,

@@ -1,9 +1,11 @@
 //! A file on its way into the store: always on the disk of this computer until it is whole and right.
 
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use tokio::fs::{self, File, OpenOptions};
-use tokio::io::AsyncWriteExt as _;
+use tokio::fs;
 
 use super::digests::Digests;
 use super::{FileFacts, Store, StoreError};
@@ -11,12 +13,17 @@ use crate::protocol::ids::Sha1Digest;
 
 /// Where unfinished files are; no content address leads there.
 pub(super) const PARTIAL_DIR: &str = ".partial";
+/// Bytes that are hashed and written together, on a thread that may wait for the disk.
+const WRITE_BYTES: usize = 256 * 1024;
 
 /// A file on its way into the store. Dropping it keeps what came, for the next try.
 pub struct Partial {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
+    /// Of what is written.
     digests: Digests,
+    /// What came and is not written yet.
+    waiting: Vec<u8>,
     facts: FileFacts,
     store: Store,
 }
@@ -37,24 +44,29 @@ impl Store {
             return Err(self.strange());
         }
         let folder = self.folder().join(PARTIAL_DIR);
-        fs::create_dir_all(&folder).await?;
         let path = folder.join(file.sha1.to_hex_upper());
-        let handle = OpenOptions::new().read(true).append(true).create(true).open(&path).await?;
-        let (facts, store) = (file.clone(), self.clone());
-        let mut partial = Partial { file: handle, path, digests: Digests::default(), facts, store };
-        if partial.file.metadata().await?.len() > file.size {
-            partial.start_over().await?;
-        } else {
-            partial.digests.read(&mut partial.file).await?;
-        }
-        Ok(partial)
+        let (place, size) = (path.clone(), file.size);
+        let (file_here, digests) = apart(move || {
+            std::fs::create_dir_all(&folder)?;
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&place)?;
+            let mut digests = Digests::default();
+            match file.metadata()?.len() {
+                0 => {}
+                len if len > size => file.set_len(0)?,
+                _ => digests.read_now(&mut file)?,
+            }
+            Ok((Arc::new(file), digests))
+        })
+        .await?;
+        let (waiting, facts, store) = (Vec::new(), file.clone(), self.clone());
+        Ok(Partial { file: file_here, path, digests, waiting, facts, store })
     }
 }
 
 impl Partial {
     /// Bytes that are here.
     pub fn len(&self) -> u64 {
-        self.digests.len()
+        self.digests.len() + self.waiting.len() as u64
     }
 
     /// Nothing is here yet.
@@ -67,23 +79,38 @@ impl Partial {
     /// # Errors
     /// [`StoreError::Io`].
     pub async fn start_over(&mut self) -> Result<(), StoreError> {
-        self.file.set_len(0).await?;
+        self.waiting.clear();
         self.digests = Digests::default();
-        Ok(())
+        let file = self.file.clone();
+        apart(move || file.set_len(0)).await
     }
 
     /// Adds the next bytes, hashed as they come.
     ///
     /// # Errors
-    /// [`StoreError::Length`] for more than the file has; [`StoreError::Io`].
+    /// [`StoreError::Length`] for more than the file has; [`StoreError::Io`], after which nothing may be added.
     pub async fn add(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let len = self.len() + bytes.len() as u64;
         if len > self.facts.size {
             self.start_over().await?;
             return Err(StoreError::Length { found: len, wanted: self.facts.size });
         }
-        self.file.write_all(bytes).await?;
-        self.digests.add(bytes);
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= WRITE_BYTES { self.write().await } else { Ok(()) }
+    }
+
+    /// Hashes and writes what waits.
+    async fn write(&mut self) -> Result<(), StoreError> {
+        let (mut waiting, mut digests) =
+            (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests));
+        let mut file = self.file.clone();
+        let written = apart(move || {
+            file.write_all(&waiting)?;
+            digests.add(&waiting);
+            waiting.clear();
+            Ok((waiting, digests))
+        });
+        (self.waiting, self.digests) = written.await?;
         Ok(())
     }
 
@@ -94,26 +121,45 @@ impl Partial {
     /// [`StoreError::Length`] keeps what came, [`StoreError::Digest`] throws it away; [`StoreError::Io`],
     /// [`StoreError::Bucket`].
     pub async fn complete(mut self) -> Result<(), StoreError> {
+        if !self.waiting.is_empty() {
+            self.write().await?;
+        }
         if let Err(error) = self.digests.check(&self.facts) {
             if matches!(error, StoreError::Digest { .. }) {
                 fs::remove_file(&self.path).await?;
             }
             return Err(error);
         }
-        self.file.flush().await?;
         let place = self.facts.place();
         if let Some(bucket) = self.store.bucket() {
             bucket.send(&place, &self.path, self.facts.size).await?;
             return Ok(fs::remove_file(&self.path).await?);
         }
-        self.file.sync_all().await?;
+        let (file, path) = (self.file.clone(), self.path.clone());
         let place = self.store.folder().join(place);
-        let folder = place.parent().unwrap_or(self.store.folder()).to_owned();
-        fs::create_dir_all(&folder).await?;
-        fs::rename(&self.path, &place).await?;
-        File::open(&folder).await?.sync_all().await?;
-        Ok(())
+        apart(move || {
+            file.sync_data()?;
+            let folder = place.parent().unwrap_or(&path);
+            std::fs::create_dir_all(folder)?;
+            std::fs::rename(&path, &place)?;
+            File::open(folder)?.sync_all()
+        })
+        .await
     }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // What is lost here is fetched again.
+        let _ = (&*self.file).write_all(&self.waiting);
+    }
+}
+
+/// Does what may wait for the disk on a thread for that.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??)
 }
 
 #[cfg(test)]
@@ -131,7 +177,6 @@ mod tests {
         let file = facts(&content, "x.cab");
         let mut partial = store.open_partial(&file).await.unwrap();
         partial.add(&content[..300_000]).await.unwrap();
-        partial.file.flush().await.unwrap();
         drop(partial);
         assert!(!store.holds(&file).await.unwrap());
         let mut partial = store.open_partial(&file).await.unwrap();

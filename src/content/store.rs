@@ -16,9 +16,9 @@ use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::StreamReader;
 
+use super::StoreError;
 use super::bucket::Bucket;
 use super::digests::Digests;
-use super::StoreError;
 pub use super::facts::FileFacts;
 use crate::config::BucketConfig;
 

@@ -186,18 +186,29 @@ pub async fn next_try(conn: &mut AsyncPgConnection) -> QueryResult<Option<DateTi
         .await
 }
 
-/// A try of a file begins with `bytes` of it here already.
+/// A try of a file that began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    pub file_row: i32,
+    pub at: DateTime<Utc>,
+    /// Bytes that were here already.
+    pub bytes: u64,
+}
+
+/// Writes down that these files are under way.
 ///
 /// # Errors
 /// The database's.
-pub async fn note_begun(conn: &mut AsyncPgConnection, file_row: i32, bytes: u64) -> QueryResult<()> {
-    diesel::update(content_files::table.find(file_row))
-        .set((
-            content_files::begun_at.eq(Utc::now()),
-            content_files::begun_bytes.eq(i64::try_from(bytes).unwrap_or(i64::MAX)),
-        ))
-        .execute(conn)
-        .await?;
+pub async fn note_begun(conn: &mut AsyncPgConnection, begun: &[Begun]) -> QueryResult<()> {
+    for one in begun {
+        diesel::update(content_files::table.find(one.file_row))
+            .set((
+                content_files::begun_at.eq(one.at),
+                content_files::begun_bytes.eq(i64::try_from(one.bytes).unwrap_or(i64::MAX)),
+            ))
+            .execute(conn)
+            .await?;
+    }
     Ok(())
 }
 
@@ -226,20 +237,26 @@ pub async fn missing_of_run(conn: &mut AsyncPgConnection, run_id: i64) -> QueryR
         .await
 }
 
-/// The file is in the store. The answer is the run that wanted it.
+/// These files are in the store. The answer is the run that wanted each.
 ///
 /// # Errors
 /// The database's.
-pub async fn note_stored(conn: &mut AsyncPgConnection, file_row: i32) -> QueryResult<Option<i64>> {
-    diesel::update(content_files::table.find(file_row))
+pub async fn note_stored(
+    conn: &mut AsyncPgConnection,
+    file_rows: &[i32],
+) -> QueryResult<Vec<(i32, Option<i64>)>> {
+    if file_rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    diesel::update(content_files::table.filter(content_files::file_row.eq_any(file_rows)))
         .set((
             content_files::state.eq("stored"),
             content_files::stored_at.eq(Utc::now()),
             content_files::last_error.eq(""),
             content_files::begun_at.eq(NO_MOMENT),
         ))
-        .returning(content_files::run_id)
-        .get_result(conn)
+        .returning((content_files::file_row, content_files::run_id))
+        .get_results(conn)
         .await
 }
 
@@ -306,19 +323,23 @@ pub enum Failure {
     Final,
 }
 
-/// Failed files are wanted again. The answer is how many.
+/// Failed files are wanted again: all of them, or only this one. The answer is how many.
 ///
 /// # Errors
 /// The database's.
-pub async fn retry_failed(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
-    diesel::update(content_files::table.filter(content_files::state.eq("failed")))
+pub async fn retry_failed(conn: &mut AsyncPgConnection, only: Option<i32>) -> QueryResult<usize> {
+    let mut failed = diesel::update(content_files::table)
+        .filter(content_files::state.eq("failed"))
         .set((
             content_files::state.eq("wanted"),
             content_files::attempts.eq(0),
             content_files::next_try.eq(diesel::dsl::now),
         ))
-        .execute(conn)
-        .await
+        .into_boxed();
+    if let Some(file_row) = only {
+        failed = failed.filter(content_files::file_row.eq(file_row));
+    }
+    failed.execute(conn).await
 }
 
 /// Some files that should be in the folder, for telling whether it is the right one.

@@ -16,13 +16,14 @@ pub(super) fn routes() -> Vec<Route> {
 const RETRIES: &str = "trying-again";
 
 /// The pages: last part of the address, and heading.
-const TOPICS: [(&str, &str); 8] = [
+const TOPICS: [(&str, &str); 9] = [
     ("synchronizing", "Synchronizing"),
     ("schedule", "Schedule"),
     ("products-and-classifications", "Products and Classifications"),
     ("proxy-server", "Proxy server"),
     ("update-source", "Update Source"),
     ("update-files-and-languages", "Update Files and Languages"),
+    ("stored-files", "Stored files"),
     ("approvals", "Approving updates"),
     (RETRIES, "What is tried again"),
 ];
@@ -32,6 +33,7 @@ pub(super) fn for_page(path: &str) -> &'static str {
     match path {
         "/synchronize" => "/help/synchronizing",
         _ if path.starts_with("/synchronizations") => "/help/synchronizing",
+        _ if path.starts_with("/content-store") => "/help/stored-files",
         "/options/automatic-approval" => "/help/approvals",
         _ if path.starts_with("/updates") || path.starts_with("/options/groups") => "/help/approvals",
         _ => "/help",
@@ -58,7 +60,7 @@ fn topic_of(panel: Panel) -> &'static str {
 #[template(path = "help/index.html")]
 struct IndexPage {
     shell: Shell,
-    topics: [(&'static str, &'static str); 8],
+    topics: [(&'static str, &'static str); 9],
 }
 
 #[derive(Template)]
@@ -99,7 +101,7 @@ mod tests {
             let address = of_field(key.name()).unwrap();
             assert!(exists(address.split('#').next().unwrap()), "{address}");
         }
-        for path in ["/", "/synchronize", "/synchronizations/1", "/updates", "/options/groups", "/x"] {
+        for path in ["/", "/synchronize", "/content-store/limits", "/updates", "/options/groups", "/x"] {
             assert!(exists(for_page(path)), "{path}");
         }
         assert_eq!(of_field("password"), None);

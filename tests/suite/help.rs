@@ -15,7 +15,7 @@ async fn every_setting_has_its_paragraph() {
         assert!(visitor.get(page).await.has(&format!("[id=\"{anchor}\"]")), "{address}");
     }
     let index = visitor.get("/help").await;
-    assert_eq!(index.texts("main li").len(), 8);
+    assert_eq!(index.texts("main li").len(), 9);
     assert_eq!(visitor.get("/help/nothing").await.status(), 404);
 }
 

@@ -279,6 +279,7 @@ pub const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/instances", "/instances", Least::Role(Role::Operator)),
     ("GET", "/content-store", "/content-store", Least::Role(Role::Reporter)),
     ("POST", "/content-store/retry", "/content-store/retry", Least::Role(Role::Operator)),
+    ("POST", "/content-store/retry/<file_row>", "/content-store/retry/1", Least::Role(Role::Operator)),
     ("POST", "/content-store/verify", "/content-store/verify", Least::Role(Role::Operator)),
     ("GET", "/content-store/clean-up", "/content-store/clean-up", Least::Role(Role::Administrator)),
     ("POST", "/content-store/clean-up", "/content-store/clean-up", Least::Role(Role::Administrator)),

@@ -28,7 +28,7 @@ pub(super) struct Fetcher {
     pub versions: (i64, i64),
     shared: Arc<Shared>,
     client: ContentClient,
-    pub store: Store,
+    store: Store,
     /// `http://host:port/Content/`; `None` when files come from the addresses in the documents only.
     content_root: Option<Url>,
     /// The source itself, to be asked for what it does not have yet.
@@ -78,13 +78,14 @@ impl Fetcher {
         Ok(ready.is_ok())
     }
 
-    /// `restarted` is set when the beginning that was here was of no use.
-    pub async fn fetch(&self, file: &Wanted, restarted: &mut bool) -> Result<(), Problem> {
+    /// `here` is told what of the file is here at first; `restarted` is set when that was of no use.
+    pub async fn fetch(&self, file: &Wanted, here: &AtomicU64, restarted: &mut bool) -> Result<(), Problem> {
         let facts = &file.facts;
         if self.store.has_right(facts).await? {
             return Ok(());
         }
         let mut partial = self.store.open_partial(facts).await?;
+        here.store(partial.len(), Ordering::Relaxed);
         let part_min = PART_MIN_BYTES.min(facts.size / PARTS_MAX + 1);
         while partial.len() < facts.size {
             let (_promise, all) = Promise::make(&self.shared.promised, facts.size - partial.len());

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes![
         show_content_store,
         retry,
+        retry_one,
         checks::verify,
         cleanup::show_clean_up,
         cleanup::clean_up,
@@ -90,6 +91,7 @@ struct Disk {
 
 /// A file that is not here.
 struct Line {
+    file_row: i32,
     name: String,
     size: String,
     attempts: i32,
@@ -193,7 +195,17 @@ async fn shares(conn: &mut AsyncPgConnection) -> Result<Vec<Breakdown>, PageErro
 
 #[post("/content-store/retry")]
 async fn retry(operator: Operator, mut db: Db) -> Result<Reply, PageError> {
-    let count = wanted::retry_failed(&mut db.0).await?;
+    retry_failed(&operator, &mut db, None).await
+}
+
+/// One that is no failed file any more is left as it is.
+#[post("/content-store/retry/<file_row>")]
+async fn retry_one(operator: Operator, mut db: Db, file_row: i32) -> Result<Reply, PageError> {
+    retry_failed(&operator, &mut db, Some(file_row)).await
+}
+
+async fn retry_failed(operator: &Operator, db: &mut Db, only: Option<i32>) -> Result<Reply, PageError> {
+    let count = wanted::retry_failed(&mut db.0, only).await?;
     let files = words::counted(count as i64, "file", "files");
     audit::record(&mut db.0, operator.shell.audit("content.retry", &files)).await?;
     Ok(Reply::SeeOther("/content-store".to_owned()))
@@ -203,6 +215,7 @@ fn lines(found: Vec<Missing>, zone: Tz) -> Vec<Line> {
     found
         .into_iter()
         .map(|one| Line {
+            file_row: one.file_row,
             name: one.name,
             size: words::size(one.size),
             attempts: one.attempts,

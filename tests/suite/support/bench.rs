@@ -13,7 +13,7 @@ use weir::protocol::ids::RevisionKey;
 use weir::secret::SecretKey;
 use weir::settings::{CategoryKind, Selected};
 use weir::sync::runs::{self, Run, RunState, Trigger};
-use weir::sync::{ContentPlace, MicrosoftUpdate, SyncContext, Synchronize};
+use weir::sync::{ContentPlace, Download, MicrosoftUpdate, SyncContext, Synchronize};
 use weir::upstream::{CallRecord, RetryPolicy, TransportLimits};
 
 use super::documents::PRODUCT;
@@ -27,6 +27,8 @@ pub struct Setup {
     pub limits: TransportLimits,
     pub retry: RetryPolicy,
     pub microsoft: MicrosoftUpdate,
+    /// Without a folder no files are fetched.
+    pub content: ContentPlace,
     pub probe: fn(&CallRecord),
 }
 
@@ -42,6 +44,7 @@ impl Default for Setup {
                 ..RetryPolicy::default()
             },
             microsoft: MicrosoftUpdate { url: "https://127.0.0.1:1/".parse().unwrap(), ca: None },
+            content: ContentPlace::default(),
             probe: |_| {},
         }
     }
@@ -192,13 +195,16 @@ async fn worker(setup: Setup, url: DatabaseUrl) -> Worker {
         secret: SecretKey::generate().unwrap(),
         microsoft: setup.microsoft,
         host_name: "bench".to_owned(),
-        content: ContentPlace::default(),
+        content: setup.content,
         limits: setup.limits,
         retry: setup.retry,
         probe: setup.probe,
     };
     let instance = Instance::register(url, "bench", "worker").await.unwrap();
-    Worker::new(pool, Arc::new(instance)).with::<Synchronize>(Arc::new(context))
+    let has_place = !context.content.store.folder().as_os_str().is_empty();
+    let context = Arc::new(context);
+    let worker = Worker::new(pool, Arc::new(instance)).with::<Synchronize>(context.clone());
+    if has_place { worker.with::<Download>(context) } else { worker }
 }
 
 /// A worker on threads of its own.

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use weir::content::FileFacts;
 use weir::protocol::ids::{Sha1Digest, Sha256Digest};
@@ -28,6 +28,8 @@ pub enum Fault {
     Answer(&'static str),
     /// The connection ends after so many bytes of each answer.
     Cut(usize),
+    /// Nothing more comes after so many bytes of each answer, and the connection stays.
+    Silent(usize),
     /// One byte is another one.
     WrongByte,
     /// More bytes than the file has.
@@ -218,7 +220,7 @@ async fn give(
     );
     stream.write_all(head.as_bytes()).await?;
     let end = match fault {
-        Some(Fault::Cut(end)) => end.min(bytes.len()),
+        Some(Fault::Cut(end) | Fault::Silent(end)) => end.min(bytes.len()),
         _ => bytes.len(),
     };
     for piece in bytes[..end].chunks(PIECE) {
@@ -230,5 +232,9 @@ async fn give(
         *sent += piece.len();
     }
     stream.flush().await?;
+    if matches!(fault, Some(Fault::Silent(_))) {
+        // Until the other side has had enough.
+        stream.read_u8().await?;
+    }
     stream.get_mut().shutdown().await
 }
