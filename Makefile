@@ -1,7 +1,8 @@
 # make run   installs what is missing, builds, and starts a server to try out
 # make test  installs what is missing and runs every test, browser tests included
 # make torture  the long tests in their full length: every time zone, a hundred moments under kills, 250 kills inside
-#               runs, 50 during downloads, a full disk, many random histories; takes about an hour
+#               runs, 50 during downloads, a full disk, 2,000 files beside curl and rclone where those are installed,
+#               many random histories; takes about an hour
 # make bench  measures Weir against the least a program could do with the same bytes; more than an hour
 # make bench-quick  the same with small catalogues; under two minutes once it is built
 # make screenshots  keeps every page as pictures in screenshots/

@@ -1,6 +1,7 @@
 //! A real nginx on a loopback port, set up as the README shows it.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,26 @@ pub struct Nginx {
 impl Nginx {
     /// Speaks TLS and hands everything below `path` (`/`, or `/weir/`) on to a console.
     pub async fn start(identity: &Identity, path: &str, console: u16) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         identity.write_to(folder.path());
+        let at = folder.path().display();
+        let recipe = recipe().replace("127.0.0.1:8540", &format!("127.0.0.1:{console}"));
+        let server = format!(
+            "listen 127.0.0.1:{port} ssl;\n\
+             ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;\n\
+             location {path} {{\n{recipe}\n}}\n"
+        );
+        Self::launch(folder, port, &server).await
+    }
+
+    /// Gives out the files below a folder in plain HTTP.
+    pub async fn of_files(root: &Path) -> Self {
         let port = free_port();
+        let server = format!("listen 127.0.0.1:{port}; root {}; sendfile on;\n", root.display());
+        Self::launch(tempfile::tempdir().unwrap(), port, &server).await
+    }
+
+    async fn launch(folder: tempfile::TempDir, port: u16, server: &str) -> Self {
         let at = folder.path().display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {at}/{name};\n"))
@@ -31,12 +49,7 @@ impl Nginx {
             "daemon off; master_process off; {user} pid {at}/pid; error_log {at}/error.log;\n\
              events {{ worker_connections 64; }}\n\
              http {{ access_log off; {temporary}\n\
-             server {{\n\
-                 listen 127.0.0.1:{port} ssl;\n\
-                 ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;\n\
-                 location {path} {{\n{}\n}}\n\
-             }} }}\n",
-            recipe().replace("127.0.0.1:8540", &format!("127.0.0.1:{console}"))
+             server {{\n{server}}} }}\n"
         );
         std::fs::write(folder.path().join("nginx.conf"), text).unwrap();
         let child = Command::new("/usr/sbin/nginx")
