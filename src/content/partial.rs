@@ -1,9 +1,11 @@
 //! A file on its way into the store: always on the disk of this computer until it is whole and right.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::fs;
 
@@ -15,6 +17,9 @@ use crate::protocol::ids::Sha1Digest;
 pub(super) const PARTIAL_DIR: &str = ".partial";
 /// Bytes that are hashed and written together, on a thread that may wait for the disk.
 const WRITE_BYTES: usize = 256 * 1024;
+/// Looks at a file that somebody else still writes, and the wait between two.
+const LOOKS_MAX: usize = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A file on its way into the store. Dropping it keeps what came, for the next try.
 pub struct Partial {
@@ -35,10 +40,11 @@ impl Store {
         fs::metadata(path).await.map_or(0, |about| about.len())
     }
 
-    /// Opens the unfinished file, which may hold a beginning already; that is hashed again.
+    /// Opens the unfinished file, which may hold a beginning already; that is hashed again. Nobody else can open it then:
+    /// bytes of two writers in one file would be right for each of them and wrong on the disk.
     ///
     /// # Errors
-    /// [`StoreError::Io`]; [`StoreError::Strange`] for a folder without our mark.
+    /// [`StoreError::Io`], also when somebody else goes on writing the file; [`StoreError::Strange`] for a folder without our mark.
     pub async fn open_partial(&self, file: &FileFacts) -> Result<Partial, StoreError> {
         if self.bucket().is_none() && !self.has_mark().await? {
             return Err(self.strange());
@@ -48,7 +54,7 @@ impl Store {
         let (place, size) = (path.clone(), file.size);
         let (file_here, digests) = apart(move || {
             std::fs::create_dir_all(&folder)?;
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&place)?;
+            let mut file = open_alone(&place)?;
             let mut digests = Digests::default();
             match file.metadata()?.len() {
                 0 => {}
@@ -130,14 +136,16 @@ impl Partial {
             }
             return Err(error);
         }
+        let (file, path, size) = (self.file.clone(), self.path.clone(), self.facts.size);
         let place = self.facts.place();
         if let Some(bucket) = self.store.bucket() {
-            bucket.send(&place, &self.path, self.facts.size).await?;
+            apart(move || only_ours(&file, size)).await?;
+            bucket.send(&place, &self.path, size).await?;
             return Ok(fs::remove_file(&self.path).await?);
         }
-        let (file, path) = (self.file.clone(), self.path.clone());
         let place = self.store.folder().join(place);
         apart(move || {
+            only_ours(&file, size)?;
             file.sync_data()?;
             let folder = place.parent().unwrap_or(&path);
             std::fs::create_dir_all(folder)?;
@@ -153,6 +161,37 @@ impl Drop for Partial {
         // What is lost here is fetched again.
         let _ = (&*self.file).write_all(&self.waiting);
     }
+}
+
+/// The file has as many bytes as were counted; one with more is emptied.
+fn only_ours(file: &File, size: u64) -> io::Result<()> {
+    if file.metadata()?.len() == size {
+        return Ok(());
+    }
+    file.set_len(0)?;
+    Err(io::Error::other("somebody else wrote to the unfinished file; it is fetched again"))
+}
+
+/// Opens a file that this process alone has open, also after one that had it gave it its final name meanwhile.
+fn open_alone(path: &Path) -> io::Result<File> {
+    for _ in 0..LOOKS_MAX {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            // A disk that has no locks is not shared.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(BETWEEN_LOOKS);
+                continue;
+            }
+        }
+        let here = file.metadata()?;
+        if std::fs::metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (here.dev(), here.ino())) {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else is writing the unfinished file"))
 }
 
 /// Does what may wait for the disk on a thread for that.
@@ -185,6 +224,31 @@ mod tests {
         partial.complete().await.unwrap();
         assert!(store.holds(&file).await.unwrap());
         assert_eq!(std::fs::read(folder.path().join(file.place())).unwrap(), content);
+    }
+
+    #[tokio::test]
+    async fn bytes_of_a_writer_that_was_cut_off_are_never_taken_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = fresh(&folder).await;
+        let content = vec![7_u8; 1_000];
+        let file = facts(&content, "x.cab");
+        let late = store.open_partial(&file).await.unwrap();
+        let handle = late.file.clone();
+        drop(late);
+        let (second, third) = (store.clone(), file.clone());
+        let waiting =
+            tokio::spawn(async move { second.open_partial(&third).await.map(|partial| partial.len()) });
+        tokio::time::sleep(BETWEEN_LOOKS * 2).await;
+        (&*handle).write_all(&content[..400]).unwrap();
+        drop(handle);
+        assert_eq!(waiting.await.unwrap().unwrap(), 400, "the other waits until the last byte is written");
+
+        let mut partial = store.open_partial(&file).await.unwrap();
+        partial.add(&content[400..]).await.unwrap();
+        OpenOptions::new().append(true).open(&partial.path).unwrap().write_all(b"stray").unwrap();
+        assert!(matches!(partial.complete().await, Err(StoreError::Io(_))));
+        assert!(!store.holds(&file).await.unwrap());
+        assert_eq!(store.partial_len(&file.sha1).await, 0);
     }
 
     #[tokio::test]
