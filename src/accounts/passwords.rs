@@ -3,8 +3,8 @@
 use super::AccountError;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
-use std::sync::{Arc, LazyLock};
-use tokio::sync::Semaphore;
+use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 /// Shortest password, in characters.
@@ -21,7 +21,28 @@ const LANES: u32 = 1;
 const CONTEXT: &[&str] = &["weir", "wsus", "windows", "microsoft", "update", "updates", "server"];
 
 /// Hashes at once: each takes [`MEMORY_KIB`] and a processor.
-static HASHERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(2)));
+const HASHERS: usize = 2;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Threads of their own, always the same: the allocator keeps what a thread has freed for that thread, so on ever new
+/// ones of the runtime's pool the memory of a few hashes grew to that of dozens.
+static QUEUE: LazyLock<mpsc::Sender<Work>> = LazyLock::new(|| {
+    let (sender, receiver) = mpsc::channel::<Work>();
+    let receiver = std::sync::Arc::new(Mutex::new(receiver));
+    for _ in 0..HASHERS {
+        let receiver = receiver.clone();
+        std::thread::spawn(move || {
+            loop {
+                let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(work) = next else { return };
+                // A panic is the loss of one answer, not of the thread.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            }
+        });
+    }
+    sender
+});
 
 /// Checked against when there is no such user, so that the answer takes as long. Nobody knows its password.
 static NOBODY: LazyLock<PasswordHashText> = LazyLock::new(|| {
@@ -116,14 +137,14 @@ pub(super) async fn warm_up() {
 }
 
 async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountError> {
-    let permit = HASHERS.clone().acquire_owned().await.map_err(|_| AccountError::Hash)?;
-    tokio::task::spawn_blocking(move || {
-        let done = work();
-        drop(permit);
-        done
-    })
-    .await
-    .map_err(|_| AccountError::Hash)
+    let (sender, done) = oneshot::channel();
+    let work = Box::new(move || {
+        if !sender.is_closed() {
+            let _ = sender.send(work()); // who asked may have left meanwhile
+        }
+    });
+    QUEUE.send(work).map_err(|_| AccountError::Hash)?;
+    done.await.map_err(|_| AccountError::Hash)
 }
 
 fn hash_now(password: &str) -> Result<PasswordHashText, AccountError> {
