@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use uuid::Uuid;
 
 use super::answer::Answer;
 use super::connections::Connection;
@@ -57,7 +58,8 @@ impl Refusal {
         }
     }
 
-    /// The answer. The connection closes after it, since part of the request may still be unread.
+    /// The answer, with a number that is in the log as well. The connection closes after it, since part of the request
+    /// may still be unread.
     pub fn answer(self, connection: Arc<Connection>) -> Response<Answer> {
         const HEADERS: [(HeaderName, &str); 8] = [
             (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
@@ -70,12 +72,16 @@ impl Refusal {
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         ];
         let (status, text) = self.status_and_text();
-        let mut answer = Response::new(Answer::whole(Bytes::from_static(text.as_bytes()), connection));
+        let number = Uuid::now_v7().simple().to_string();
+        tracing::info!(refusal = ?self, peer = %connection.peer, request = number, "a request was refused");
+        let text = format!("{text}\nQuote {number} when you report it.\n");
+        let length = HeaderValue::from(text.len());
+        let mut answer = Response::new(Answer::whole(Bytes::from(text), connection));
         *answer.status_mut() = status;
         for (name, value) in HEADERS {
             answer.headers_mut().insert(name, HeaderValue::from_static(value));
         }
-        answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+        answer.headers_mut().insert(header::CONTENT_LENGTH, length);
         answer
     }
 }
