@@ -12,6 +12,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::fetcher::{self, Fetcher, Shared};
 use super::problem::Problem;
+use crate::accounts::audit;
+use crate::content::StoreError;
 use crate::content::limits::{self, Limits};
 use crate::content::wanted::{self, Begun, Wanted};
 use crate::db::Pool;
@@ -255,6 +257,9 @@ impl<'a> Queue<'a> {
                 continue;
             };
             tracing::warn!(file = %file.facts.sha1, problem = %problem, "a file was not fetched");
+            if let Problem::Store(error @ StoreError::Digest { .. }) = &problem {
+                note_refused(conn, &file, &self.fetcher.host(&file), error).await?;
+            }
             let wait = problem.retry_after();
             wanted::note_failure(conn, &file, &problem.to_string(), problem.kind(), wait).await?;
         }
@@ -277,6 +282,25 @@ impl<'a> Queue<'a> {
         }
         Ok(())
     }
+}
+
+/// What a source gave out was not what its publisher named: somebody should look into it.
+async fn note_refused(
+    conn: &mut AsyncPgConnection,
+    file: &Wanted,
+    host: &str,
+    error: &StoreError,
+) -> Result<(), SyncError> {
+    let object = file.facts.sha1.to_string();
+    let after = serde_json::json!({ "host": host, "problem": error.to_string() });
+    let entry = audit::Entry {
+        actor: "weir",
+        action: "file.refused",
+        object: &object,
+        after: Some(after),
+        ..audit::Entry::default()
+    };
+    Ok(audit::record(conn, entry).await?)
 }
 
 /// The time of day in the schedule's zone; in UTC when that is unknown.
