@@ -6,12 +6,15 @@ use rocket::http::{Cookie, SameSite};
 
 /// Longest cookie value we look at, in bytes.
 const VALUE_BYTES_MAX: usize = 256;
-/// The colours a person chose; no secret.
-pub const THEME: &str = "weir-theme";
 
 /// The session cookie's name: a browser takes `__Host-` only with `Secure`, `Path=/` and no `Domain`.
 pub fn session_name(console: &Console) -> &'static str {
     if console.secure { "__Host-weir" } else { "weir" }
+}
+
+/// The name of the cookie with the colours a person chose; no secret.
+pub fn theme_name(console: &Console) -> &'static str {
+    if console.secure { "__Host-weir-theme" } else { "weir-theme" }
 }
 
 /// The session cookie holding `token`. It ends with the browser; the server's own limits end it earlier.

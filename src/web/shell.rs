@@ -157,7 +157,10 @@ impl Shell {
             account: session.map(|session| session.account.clone()),
             theme: session
                 .and_then(|session| session.display.theme)
-                .or_else(|| cookies::only(request, cookies::THEME).map(|text| Theme::of(&text)))
+                .or_else(|| {
+                    cookies::only(request, cookies::theme_name(&Console::of(request)))
+                        .map(|text| Theme::of(&text))
+                })
                 .unwrap_or(Theme::System),
             zone,
             failed: session

@@ -39,9 +39,9 @@ async fn choose_theme(
 }
 
 /// For the pages before signing in.
-pub(super) fn remember(&console: &Console, jar: &CookieJar<'_>, theme: Theme) {
+pub(super) fn remember(console: &Console, jar: &CookieJar<'_>, theme: Theme) {
     jar.add(
-        Cookie::build((cookies::THEME, theme.as_str()))
+        Cookie::build((cookies::theme_name(console), theme.as_str()))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
