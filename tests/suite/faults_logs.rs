@@ -4,7 +4,10 @@ use reqwest::Method;
 use serde_json::Value;
 use weir::accounts::Role;
 
+use crate::files::until;
 use crate::routes::RULES;
+use crate::support::file_server::{Fault, FileServer, want};
+use crate::support::options::{change_options, use_upstream};
 use crate::support::process::{Process, output_of, weir};
 use crate::support::{PASSWORD, TestApp, TestDatabase, Visitor};
 
@@ -218,4 +221,22 @@ async fn r268_each_security_event_is_one_record_with_time_actor_source_and_objec
         (&Value::from("reporter"), &Value::from("operator"))
     );
     assert_eq!(change["object"], "ben");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r268_a_file_with_a_wrong_digest_is_a_record_too() {
+    let (app, source) = (TestApp::start().await, FileServer::start().await);
+    let file = source.offer(1, 10_000);
+    source.break_file(&file, Fault::WrongByte);
+    change_options(&app.db, |options| use_upstream(options, source.port)).await;
+    want(&app.db, std::slice::from_ref(&file)).await;
+    let client = app.db.client().await;
+    let sql = "SELECT actor, object, after FROM audit WHERE action = 'file.refused'";
+    until("it is written down", async || !client.query(sql, &[]).await.unwrap().is_empty()).await;
+    let row = client.query_one(&format!("{sql} ORDER BY id LIMIT 1"), &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "weir");
+    assert_eq!(row.get::<_, &str>(1), file.sha1.to_string());
+    let after: Value = row.get(2);
+    assert_eq!(after["host"], "127.0.0.1", "{after}");
+    assert!(after["problem"].as_str().unwrap().contains("digest is wrong"), "{after}");
 }

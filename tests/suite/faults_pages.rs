@@ -7,10 +7,11 @@ use weir::accounts::Role;
 use weir::settings;
 
 use crate::routes::RULES;
+use crate::support::options::change_options;
 use crate::support::{PASSWORD, Page, TestApp, Visitor};
 
 /// Breaks out of text, attribute, script and style wherever it is not escaped.
-const EVIL: &str = "=1\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}";
+pub(crate) const EVIL: &str = "=1\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}";
 const OPTIONS: &str = "/options/synchronization";
 
 /// Whether a page has an element that only a script of [`EVIL`] could have made.
@@ -21,10 +22,8 @@ fn is_clean(page: &Page, what: &str) {
     assert!(!page.body.contains("<script>alert"), "{what}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn r196_a_stored_script_is_text_on_every_page_and_in_every_file() {
-    let app = TestApp::start_with(|config| config.roles.worker = false).await;
-    let admin = app.sign_in_as("anna", Role::Administrator).await;
+/// Puts [`EVIL`] wherever a person, an upstream or a downstream server may have put it; the answer is a run.
+pub(crate) async fn poison(app: &TestApp, admin: &Visitor) -> i64 {
     // people: names in the audit log, a browser that calls itself so, tokens and views
     let person: String = EVIL.chars().take(64).collect();
     assert_eq!(admin.post("/users", &[("name", person.as_str()), ("role", "reporter")]).await.status(), 200);
@@ -57,7 +56,15 @@ async fn r196_a_stored_script_is_text_on_every_page_and_in_every_file() {
         let sql = "INSERT INTO audit (actor, action, object, after) VALUES ($1, $2, $3, jsonb_build_object('x', $1::text))";
         client.execute(sql, &[&EVIL, &action, &object]).await.unwrap();
     }
+    run
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn r196_a_stored_script_is_text_on_every_page_and_in_every_file() {
+    let app = TestApp::start_with(|config| config.roles.worker = false).await;
+    let admin = app.sign_in_as("anna", Role::Administrator).await;
+    let run = poison(&app, &admin).await;
+    let client = app.db.client().await;
     let mut pages = 0;
     let own: i64 = client.query_one("SELECT max(id) FROM accounts", &[]).await.unwrap().get(0);
     let mut paths: Vec<String> = RULES
@@ -184,9 +191,19 @@ async fn r201_every_error_page_is_for_people_with_a_number_and_nothing_of_the_in
     check(&[404], admin.get("/updates/not-a-guid").await, "404 for an update");
     let put = admin.request(Method::DELETE, "/users").header("Sec-Fetch-Site", "same-origin");
     check(&[404, 405], admin.send(put.header("X-CSRF-Token", &token)).await, "405");
-    // Refused before anything of the page is asked, so there is only the sentence.
+    // Refused before anything of the page is asked, so there is only the sentence and the number.
     let huge = admin.send(form(&admin, "/users", format!("name={}", "x".repeat(8 << 20)))).await;
-    assert_eq!((huge.status(), huge.body.trim()), (413, "The request is larger than this address takes."));
+    let broken = admin.send(admin.request(Method::GET, "/").header("Host", "a b")).await;
+    for (page, status, sentence) in [
+        (huge, 413, "The request is larger than this address takes."),
+        (broken, 400, "The request must name one host."),
+    ] {
+        let rest = page.body.strip_prefix(sentence).expect(sentence);
+        let number = rest.split_whitespace().nth(1).unwrap();
+        assert_eq!((page.status(), number.len()), (status, 32), "{}", page.body);
+        assert_eq!(page.header("content-type"), "text/plain; charset=utf-8");
+        assert_eq!(page.header("server"), "");
+    }
     check(&[422], admin.send(form(&admin, "/profile/password", "nothing=here".to_owned())).await, "422");
     let strangers = app.visitor_from(55);
     for _ in 0..30 {
@@ -308,6 +325,17 @@ async fn r205_fields_that_do_not_belong_to_a_form_are_never_applied() {
     assert_eq!(ben.post_from("/profile", "/profile/display", &form).await.status(), 303);
     let form = with(&[("name", "x"), ("query", "q=1")]);
     ben.post_from("/updates", "/updates/views", &form).await;
+    // an administrator's forms too do only what they show: a token belongs to its maker, a link to its person
+    let odd = [("name", "t"), ("role", "reporter"), ("days", "30"), ("account_id", "2"), ("hash", "00")];
+    assert_eq!(anna.post_from("/profile", "/profile/tokens", &odd).await.status(), 200);
+    let odd = [("role", "reporter"), ("name", "root"), ("password_hash", "x"), ("failed", "0")];
+    anna.post_from("/users/2", "/users/2", &odd).await;
+    let odd =
+        [("name", "Pilots"), ("parent", ""), ("id", "a0a08746-4dbe-4a37-9adf-9e7652c0b421"), ("kind", "x")];
+    anna.post_from("/options/groups", "/options/groups", &odd).await;
+    let sql = "SELECT (SELECT bool_and(account_id = 1) FROM api_tokens) AND EXISTS (SELECT FROM target_groups
+        WHERE name = 'All Computers') AND NOT EXISTS (SELECT FROM accounts WHERE password_hash = 'x')";
+    assert!(app.db.client().await.query_one(sql, &[]).await.unwrap().get::<_, bool>(0));
     let sql = "SELECT name, role, disabled, theme FROM accounts ORDER BY id";
     let rows = app.db.client().await.query(sql, &[]).await.unwrap();
     let rows: Vec<(String, String, bool, Option<String>)> =
@@ -354,6 +382,14 @@ async fn r214_a_form_sent_twice_has_one_effect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r216_parts_that_contradict_each_other_are_refused_together() {
+    fn with<'f>(base: &[(&'f str, &'f str)], changes: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
+        let mut fields = base.to_vec();
+        for change in changes {
+            fields.retain(|(known, _)| *known != change.0);
+            fields.push(*change);
+        }
+        fields
+    }
     let app = TestApp::start().await;
     let admin = app.sign_in_as("anna", Role::Administrator).await;
     let base: Vec<(&str, &str)> = [
@@ -366,25 +402,41 @@ async fn r216_parts_that_contradict_each_other_are_refused_together() {
     .into_iter()
     .chain(TEXTS)
     .collect();
-    let with = |changes: &[(&'static str, &'static str)]| {
-        let mut fields = base.clone();
-        for (name, value) in changes {
-            fields.retain(|(known, _)| known != name);
-            fields.push((name, value));
-        }
-        fields
-    };
     for (what, changes, field) in [
         ("a proxy server without a name", vec![("proxy.server", "")], "proxy.server"),
         ("credentials without a user", vec![("proxy.user", "")], "proxy.user"),
         ("an upstream server without a name", vec![("source.server", "")], "source.server"),
+        (
+            "a replica of Microsoft Update",
+            vec![("replica", "true"), ("source.kind", "microsoft-update")],
+            "source.kind",
+        ),
     ] {
-        let refused = admin.post(OPTIONS, &with(&changes)).await;
+        let refused = admin.post(OPTIONS, &with(&base, &changes)).await;
         assert_eq!(refused.status(), 422, "{what}");
-        assert!(!refused.field(field).error().is_empty(), "{what}: {}", refused.text("main"));
+        assert!(!refused.field(field).error().is_empty() || refused.has("[data-error-summary]"), "{what}");
         let options = settings::load(&mut *app.db.conn().await).await.unwrap();
         assert_eq!((options.version, options.proxy.enabled), (1, false), "{what}");
     }
+    // a replica has what its upstream server decided
+    change_options(&app.db, |options| {
+        options.source.kind = settings::SourceKind::Upstream;
+        options.source.server = "wsus.example".to_owned();
+        options.replica = true;
+    })
+    .await;
+    let version = settings::load(&mut *app.db.conn().await).await.unwrap().version;
+    let shown = version.to_string();
+    let kept = [("version", shown.as_str()), ("replica", "true")];
+    let own = with(&with(&base, &kept), &[("files.store", "source")]);
+    let refused = admin.post(OPTIONS, &own).await;
+    assert_eq!(refused.status(), 422);
+    assert!(refused.has("[data-error-summary]"));
+    assert_eq!(settings::load(&mut *app.db.conn().await).await.unwrap().version, version);
+    // SSL on the port that is usual without is possible, so it is saved and pointed out
+    let plain = with(&with(&base, &kept), &[("source.ssl", "true"), ("source.port", "8530")]);
+    assert_eq!(admin.post(OPTIONS, &plain).await.status(), 303);
+    assert!(admin.get(OPTIONS).await.has("p[data-port-hint=plain]:not([hidden])"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

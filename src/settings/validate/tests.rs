@@ -234,3 +234,18 @@ fn a_replica_takes_its_choice_from_upstream() {
     assert!(errors.any_locked());
     assert!(run(&current, &typed(&[("schedule.mode", "daily")])).is_ok());
 }
+
+#[test]
+fn r209_unknown_ids_are_named_repeated_ones_fold_and_too_many_are_refused() {
+    let tree = CategoryTree::new(builtin::nodes(&[]));
+    let parse = |typed: &str| parse_ticks(typed, &[], &tree, CategoryKind::Product);
+    let unknown = Uuid::from_u128(0xbad);
+    let refused = parse(&format!("{WINDOWS_11},{unknown}")).unwrap_err();
+    assert_eq!(refused, format!("{unknown} is not a product this server knows."));
+    let twice = parse(&format!("{WINDOWS_11}, {},{WINDOWS_11}", WINDOWS_11.to_uppercase())).unwrap();
+    assert_eq!(twice.len(), 1);
+    let classification = parse_ticks(WINDOWS_11, &[], &tree, CategoryKind::Classification).unwrap_err();
+    assert!(classification.ends_with("is not a classification this server knows."), "{classification}");
+    let many = vec![WINDOWS_11; 100_000].join(",");
+    assert_eq!(parse(&many).unwrap_err(), format!("Select at most {TICKS_MAX} of these."));
+}

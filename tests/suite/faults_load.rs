@@ -1,0 +1,240 @@
+//! Faults of load: too many connections, requests and servers at once, little memory. Short here; in their full
+//! length with `make torture`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+use uuid::Uuid;
+use weir::accounts::Role;
+use weir::protocol::server_sync::{
+    GetAuthorizationCookie, GetCookie, GetRevisionIdList, GetUpdateData, Reply, Request, RevisionFilter,
+};
+use weir::protocol::soap::SoapVersion;
+
+use crate::support::options::{change_options, use_upstream};
+use crate::support::process::{Process, succeed, weir};
+use crate::support::{TestApp, TestDatabase, Visitor, is_torture};
+
+/// A number here, another under torture.
+fn many(usual: usize, torture: usize) -> usize {
+    if is_torture() { torture } else { usual }
+}
+
+fn port(url: &str) -> u16 {
+    reqwest::Url::parse(url).unwrap().port().unwrap()
+}
+
+/// A connection from one of many addresses of this machine.
+async fn connect(nth: usize, port: u16) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    let last = u8::try_from(2 + nth % 200).unwrap();
+    socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 1, last), 0))).unwrap();
+    socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.ok()
+}
+
+/// Descriptors this process has open.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r245_idle_slow_and_silent_connections_keep_nobody_waiting() {
+    let app = TestApp::start_with(|config| config.roles.worker = false).await;
+    let person = app.sign_in_as("anna", Role::Reporter).await;
+    let doors = [port(&app.console_url("/")), app.services_port()];
+    let mut held = Vec::new();
+    for nth in 0..many(1_200, 10_000) {
+        let Some(mut stream) = connect(nth, doors[nth % 2]).await else { continue };
+        let beginning: &[u8] = match nth / 2 % 3 {
+            0 => b"",
+            1 => b"GET / HTTP/1.1\r\nHost: weir.test\r\nX-Slow: ",
+            _ => b"POST /login HTTP/1.1\r\nHost: weir.test\r\nContent-Length: 50000\r\n\r\nx",
+        };
+        if stream.write_all(beginning).await.is_ok() {
+            held.push(stream);
+        }
+    }
+    let begun = Instant::now();
+    assert_eq!(person.get("/").await.status(), 200);
+    assert!(begun.elapsed() < Duration::from_secs(2), "a page took {:?}", begun.elapsed());
+    let services = app.ask_services("/healthz").await;
+    assert_eq!(services.status(), 200);
+    println!("{} connections held, a page after {:?}", held.len(), begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r246_a_flood_is_answered_or_refused_at_once_and_leaves_nothing() {
+    let app = TestApp::start_with(|config| config.roles.worker = false).await;
+    let person = app.sign_in_as("anna", Role::Reporter).await;
+    person.get("/updates").await;
+    let before = descriptors();
+    let attackers: Vec<Visitor> = (2..10).map(|last| app.visitor_from(last)).collect();
+    let until = Instant::now() + Duration::from_secs(many(3, 60) as u64);
+    let senders = (0..many(100, 400)).map(|nth| {
+        let attacker = &attackers[nth % attackers.len()];
+        async move {
+            let (mut answered, mut refused, mut slowest) = (0_u64, 0_u64, Duration::ZERO);
+            while Instant::now() < until {
+                let begun = Instant::now();
+                match attacker.request(Method::GET, "/login").send().await {
+                    Ok(answer) if answer.status().is_success() => answered += 1,
+                    Ok(answer) => {
+                        assert!(matches!(answer.status().as_u16(), 429 | 503), "{}", answer.status());
+                        refused += 1;
+                    }
+                    Err(_) => refused += 1, // a connection that made room for another
+                }
+                slowest = slowest.max(begun.elapsed());
+            }
+            (answered, refused, slowest)
+        }
+    });
+    let results = futures_util::future::join_all(senders).await;
+    let answered: u64 = results.iter().map(|one| one.0).sum();
+    let refused: u64 = results.iter().map(|one| one.1).sum();
+    let slowest = results.iter().map(|one| one.2).max().unwrap();
+    println!("{answered} answered, {refused} refused, the slowest after {slowest:?}");
+    assert!(answered > 0 && slowest < Duration::from_secs(20), "{slowest:?}");
+    let begun = Instant::now();
+    assert_eq!(person.get("/updates").await.status(), 200);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let until = Instant::now() + Duration::from_secs(10);
+    while descriptors() > before + 40 {
+        assert!(Instant::now() < until, "{} descriptors, {before} before", descriptors());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// One server below, which asks for everything: lists, then every document.
+struct Below {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Below {
+    async fn call<R: Request>(&self, request: &R) -> R::Reply {
+        let url = format!("{}{}", self.base, R::METHOD.service().path());
+        let post = self.http.post(url).header("Content-Type", SoapVersion::V11.content_type());
+        let answer = post.body(request.to_bytes(SoapVersion::V11)).send().await.unwrap();
+        let bytes = answer.bytes().await.unwrap();
+        R::Reply::from_bytes(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))
+    }
+
+    async fn synchronize(&self) -> usize {
+        let account = GetAuthorizationCookie {
+            account_name: "below.example".into(),
+            account_guid: Uuid::new_v4().to_string(),
+        };
+        let cookie = self.call(&account).await.cookie;
+        let ask = GetCookie { auth_cookies: vec![cookie], old_cookie: None, protocol_version: "1.20".into() };
+        let cookie = self.call(&ask).await.cookie;
+        let mut all = Vec::new();
+        for get_config in [true, false] {
+            let filter = RevisionFilter { get_config, ..RevisionFilter::default() };
+            let list = self.call(&GetRevisionIdList { cookie: Some(cookie.clone()), filter }).await;
+            all.extend(list.new_revisions);
+        }
+        for some in all.chunks(50) {
+            let ask = GetUpdateData { cookie: Some(cookie.clone()), update_ids: some.to_vec() };
+            self.call(&ask).await;
+        }
+        all.len()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r250_many_servers_below_at_once_all_finish_and_pages_stay_quick() {
+    let app = TestApp::start_with(|config| config.roles.worker = false).await;
+    app.fill(many(60, 2_000), 5).await;
+    let person = app.sign_in_as("anna", Role::Reporter).await;
+    let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+    person.get("/updates").await;
+    let servers = (0..many(12, 50)).map(|_| {
+        let below = Below { http: http.clone(), base: app.services_url("") };
+        tokio::spawn(async move { below.synchronize().await })
+    });
+    let servers: Vec<_> = servers.collect();
+    let mut times = Vec::new();
+    while !servers.iter().all(tokio::task::JoinHandle::is_finished) {
+        let begun = Instant::now();
+        assert_eq!(person.get("/updates").await.status(), 200);
+        times.push(begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let counts: Vec<usize> =
+        futures_util::future::join_all(servers).await.into_iter().map(Result::unwrap).collect();
+    assert!(counts[0] > 60 && counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+    times.sort_unstable();
+    let p95 = times.get(times.len() * 95 / 100).copied().unwrap_or_default();
+    println!("{} servers, {} revisions each, pages p95 {p95:?} of {}", counts.len(), counts[0], times.len());
+    // one second is the promise of a release build
+    assert!(p95 < Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 }), "{p95:?}");
+}
+
+/// A figure of `/proc/PID/status` in kilobytes.
+fn kilobytes(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn descriptors_of(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Files that a run leaves behind beside its own.
+fn leftovers(data: &Path) -> usize {
+    std::fs::read_dir(data.join("content/.partial")).map_or(0, Iterator::count)
+}
+
+/// Makes a run fail half-way when `breaks`, and another one succeed.
+async fn a_run(db: &TestDatabase, data: &Path, above: &TestApp, breaks: bool) {
+    change_options(db, |options| {
+        use_upstream(options, if breaks { 9 } else { above.services_port() });
+        options.files.deferred = false;
+    })
+    .await;
+    let run = weir(db, data, &["sync", "--wait"]);
+    if breaks {
+        let ended = crate::support::process::output(run).await;
+        assert_eq!(ended.status.code(), Some(1), "{}", String::from_utf8_lossy(&ended.stderr));
+    } else {
+        succeed(run).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r248_r251_runs_good_and_bad_stay_within_their_memory_and_leave_nothing() {
+    let above = TestApp::with_sample(many(150, 20_000), 11).await;
+    let (db, data) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
+    let mut server = Process::start(&db, data.path());
+    server.ready().await;
+    // what a machine with half a gigabyte leaves to it beside its database
+    let limit = std::process::Command::new("prlimit")
+        .args([&format!("--pid={}", server.id()), "--data=402653184"])
+        .status()
+        .unwrap();
+    assert!(limit.success());
+    let person = Visitor::new(&format!("http://127.0.0.1:{}", server.console));
+    a_run(&db, data.path(), &above, false).await;
+    let first = (kilobytes(server.id(), "VmRSS"), descriptors_of(server.id()));
+    for nth in 0..many(3, 200) {
+        a_run(&db, data.path(), &above, nth % 2 == 0).await;
+        assert_eq!(person.get("/login").await.status(), 303, "setup is still to be done");
+    }
+    a_run(&db, data.path(), &above, false).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (peak, last) = (kilobytes(server.id(), "VmHWM"), kilobytes(server.id(), "VmRSS"));
+    println!("peak {peak} kB; {} kB after the first run, {last} kB after the last", first.0);
+    assert!(last < first.0 * 3 / 2 + 20_000, "{} kB became {last} kB", first.0);
+    let open = descriptors_of(server.id());
+    assert!(open <= first.1 + 10, "{} descriptors became {open}", first.1);
+    assert_eq!(leftovers(data.path()), 0);
+    let client = db.client().await;
+    let broken = "SELECT count(*) FROM sync_runs WHERE state IN ('requested', 'running')";
+    assert_eq!(client.query_one(broken, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
