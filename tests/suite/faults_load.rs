@@ -17,7 +17,7 @@ use weir::protocol::soap::SoapVersion;
 
 use crate::support::options::{change_options, use_upstream};
 use crate::support::process::{Process, succeed, weir};
-use crate::support::{TestApp, TestDatabase, Visitor, is_torture};
+use crate::support::{PASSWORD, TestApp, TestDatabase, Visitor, is_torture};
 
 /// A number here, another under torture.
 fn many(usual: usize, torture: usize) -> usize {
@@ -34,11 +34,6 @@ async fn connect(nth: usize, port: u16) -> Option<TcpStream> {
     let last = u8::try_from(2 + nth % 200).unwrap();
     socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 1, last), 0))).unwrap();
     socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.ok()
-}
-
-/// Descriptors this process has open.
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,11 +63,17 @@ async fn r245_idle_slow_and_silent_connections_keep_nobody_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r246_a_flood_is_answered_or_refused_at_once_and_leaves_nothing() {
-    let app = TestApp::start_with(|config| config.roles.worker = false).await;
-    let person = app.sign_in_as("anna", Role::Reporter).await;
+    let (db, data) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
+    weir::accounts::create(&mut *db.conn().await, "anna", Role::Reporter, PASSWORD).await.unwrap();
+    let mut server = Process::start(&db, data.path());
+    server.ready().await;
+    let person = server.visitor();
+    assert_eq!(person.sign_in("anna", PASSWORD).await.status(), 303);
     person.get("/updates").await;
-    let before = descriptors();
-    let attackers: Vec<Visitor> = (2..10).map(|last| app.visitor_from(last)).collect();
+    let before = descriptors_of(server.id());
+    let origin = format!("http://127.0.0.1:{}", server.console);
+    let from = |last| Visitor::from_address(&origin, Some(Ipv4Addr::new(127, 0, 0, last).into()));
+    let attackers: Vec<Visitor> = (2..10).map(from).collect();
     let until = Instant::now() + Duration::from_secs(many(3, 60) as u64);
     let senders = (0..many(100, 400)).map(|nth| {
         let attacker = &attackers[nth % attackers.len()];
@@ -102,9 +103,10 @@ async fn r246_a_flood_is_answered_or_refused_at_once_and_leaves_nothing() {
     let begun = Instant::now();
     assert_eq!(person.get("/updates").await.status(), 200);
     assert!(begun.elapsed() < Duration::from_secs(10));
+    drop(attackers);
     let until = Instant::now() + Duration::from_secs(10);
-    while descriptors() > before + 40 {
-        assert!(Instant::now() < until, "{} descriptors, {before} before", descriptors());
+    while descriptors_of(server.id()) > before + 20 {
+        assert!(Instant::now() < until, "{before} descriptors became {}", descriptors_of(server.id()));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
