@@ -123,6 +123,18 @@ impl Databases {
         Ok(())
     }
 
+    /// Where the server's time went since then in one database: the milliseconds, how often, and the statement.
+    pub async fn slowest(&self, name: &str) -> Result<Vec<(f64, i64, String)>> {
+        if !self.counts_statements {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT s.total_exec_time, s.calls, left(regexp_replace(s.query, '\\s+', ' ', 'g'), 160)
+            FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+            WHERE d.datname = $1 ORDER BY 1 DESC LIMIT 15";
+        let rows = self.admin.query(sql, &[&name]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+    }
+
     /// Statements of one database since then, each with how often it was executed; what [`WATCHER`] did, the brackets
     /// of transactions and what the pool asks to see whether a connection lives are left out.
     pub async fn statements(&self, name: &str) -> Result<Vec<(i64, String)>> {

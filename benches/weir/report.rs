@@ -82,14 +82,14 @@ impl Report {
             self.outcomes.iter().map(|one| text(one).chars().count()).max().unwrap_or(0).max(least)
         };
         let (job, goal) = (width(|one| &one.job, 3), width(|one| &one.goal, 4));
-        println!("\n{:<3} {:<job$}  {:<goal$}  {:<6}  measured", "id", "job", "goal", "");
+        println!("\n{:<9} {:<job$}  {:<goal$}  {:<6}  measured", "id", "job", "goal", "");
         for one in &self.outcomes {
             let met = match one.met {
                 Some(true) => "met",
                 Some(false) => "MISSED",
                 None => "-",
             };
-            println!("{:<3} {:<job$}  {:<goal$}  {met:<6}  {}", one.id, one.job, one.goal, one.measured);
+            println!("{:<9} {:<job$}  {:<goal$}  {met:<6}  {}", one.id, one.job, one.goal, one.measured);
         }
         println!(
             "\n{} processors, load {:.1} before; medians of {} runs.",

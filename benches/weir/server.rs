@@ -68,6 +68,11 @@ impl Server {
         }
     }
 
+    /// Time it computed so far.
+    pub fn cpu(&self) -> Duration {
+        procfs::stat(self.child.id()).map(|stat| stat.own).unwrap_or_default()
+    }
+
     /// Highest memory so far, in bytes.
     pub fn peak_bytes(&self) -> Result<u64> {
         procfs::peak_bytes(self.child.id()).context("weir serve runs")

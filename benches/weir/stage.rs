@@ -37,6 +37,11 @@ impl<'a> Stage<'a> {
         format!("{what}_{}", self.size)
     }
 
+    /// Where the time of Weir's database went since [`Stage::empty`].
+    pub async fn slowest(&self) -> Result<Vec<(f64, i64, String)>> {
+        self.databases.slowest(&self.database_name()).await
+    }
+
     /// Weir's database of this stage.
     pub fn database(&self) -> Result<DatabaseUrl> {
         self.databases.url(&self.name("weir"))
@@ -56,7 +61,8 @@ impl<'a> Stage<'a> {
     pub async fn empty(&mut self) -> Result<()> {
         self.runs += 1;
         let url = self.databases.migrated(&self.name("weir")).await?;
-        product::choose_everything(&url, self.upstream.port).await
+        product::choose_everything(&url, self.upstream.port).await?;
+        self.databases.forget_statements().await
     }
 
     /// Starts a synchronization.
@@ -81,10 +87,10 @@ impl<'a> Stage<'a> {
     }
 
     /// The floor copies everything into an empty database.
-    pub async fn floor(&mut self) -> Result<Usage> {
+    pub async fn floor(&mut self) -> Result<(Usage, Done)> {
         self.databases.empty(&self.name("floor")).await?;
         self.anchor = None;
-        self.floor_again().await.map(|(usage, _)| usage)
+        self.floor_again().await
     }
 
     /// The floor copies what is new since the last time.

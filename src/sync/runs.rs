@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::Jsonb;
+use diesel::sql_types::{Jsonb, Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
@@ -268,7 +268,8 @@ pub(super) async fn finish(
         .set((
             (
                 sync_runs::state.eq(state.as_str()),
-                sync_runs::finished_at.eq(diesel::dsl::now),
+                // Not `now`, which is when this transaction began: the publishing in it takes the longest of all.
+                sync_runs::finished_at.eq(sql::<Nullable<Timestamptz>>("clock_timestamp()")),
                 sync_runs::phase.eq(figures.phase.map_or("", Phase::as_str)),
                 sync_runs::rate.eq(None::<f64>),
                 sync_runs::done.eq(figures.done),

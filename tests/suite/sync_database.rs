@@ -49,6 +49,21 @@ async fn a_run_with_nothing_new_takes_at_most_ten_statements_and_no_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_when_all_is_published_not_when_that_begins() {
+    let bench = Bench::start().await;
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
+         CREATE TRIGGER slow BEFORE INSERT ON updates FOR EACH STATEMENT EXECUTE FUNCTION slow()";
+    bench.db.client().await.batch_execute(slow).await.unwrap();
+    bench.upstream.publish(documents::categories());
+    bench.upstream.publish(documents::updates(PRODUCT, 0, 3));
+    let run = bench.succeed().await;
+    // Categories are published once, and then updates.
+    let took = run.duration(chrono::Utc::now());
+    assert!(took >= chrono::TimeDelta::milliseconds(1_400), "{took}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r014_a_database_that_goes_and_comes_back_needs_no_restart() {
     let bench = Bench::start().await;
     bench.upstream.limits(10, 10);

@@ -22,6 +22,10 @@ pub struct Initial {
     pub floor: Vec<Usage>,
     /// Seconds from the beginning to the end of Weir's runs, as their rows say.
     pub runs: Vec<f64>,
+    /// The same of the floor's, from the first call to the last commit.
+    floor_runs: Vec<f64>,
+    /// Where the time of Weir's database went in the last turn.
+    slowest: Vec<(f64, i64, String)>,
     upstream: State,
     load: f64,
 }
@@ -33,13 +37,16 @@ pub async fn measure(stage: &mut Stage<'_>, turns: usize) -> Result<Initial> {
         weir: Vec::new(),
         floor: Vec::new(),
         runs: Vec::new(),
+        floor_runs: Vec::new(),
+        slowest: Vec::new(),
         upstream: stage.upstream.state().await?,
         load: crate::procfs::load(),
     };
     for turn in 1..=turns {
         stage.empty().await?;
         let (weir, synced) = stage.weir().await?;
-        let floor = stage.floor().await?;
+        initial.slowest = stage.slowest().await?;
+        let (floor, done) = stage.floor().await?;
         say(format!(
             "A1 {} revisions, turn {turn}: Weir {:.1} s (CPU {:.1} + {:.1}), floor {:.1} s (CPU {:.1} + {:.1})",
             initial.upstream.revisions,
@@ -53,23 +60,20 @@ pub async fn measure(stage: &mut Stage<'_>, turns: usize) -> Result<Initial> {
         initial.runs.push(synced.duration_ms / 1e3);
         initial.weir.push(weir);
         initial.floor.push(floor);
+        initial.floor_runs.push(done.seconds);
     }
     Ok(initial)
 }
 
 impl Initial {
-    /// Median seconds of Weir's process.
-    pub fn wall(&self) -> f64 {
-        median(self.weir.iter().map(|one| one.wall))
-    }
-
     /// Median CPU seconds of Weir and of its database.
     pub fn cpu(&self) -> f64 {
         median(self.weir.iter().map(|one| one.cpu + one.database_cpu))
     }
 
-    fn floor_wall(&self) -> f64 {
-        median(self.floor.iter().map(|one| one.wall))
+    /// Median seconds of Weir's runs.
+    pub fn seconds(&self) -> f64 {
+        median(self.runs.iter().copied())
     }
 
     fn floor_cpu(&self) -> f64 {
@@ -86,8 +90,8 @@ impl Initial {
         let ratio = median(turns.map(|(weir, floor)| weir.wall / floor.wall));
         let measured = format!(
             "{ratio:.2} x ({:.1} s to {:.1} s; CPU {:.1} to {:.1} s)",
-            self.wall(),
-            self.floor_wall(),
+            median(self.weir.iter().map(|one| one.wall)),
+            median(self.floor.iter().map(|one| one.wall)),
             self.cpu(),
             self.floor_cpu()
         );
@@ -98,7 +102,8 @@ impl Initial {
 
     fn details(&self) -> serde_json::Value {
         json!({
-            "weir": self.weir, "floor": self.floor, "run_seconds": self.runs, "upstream": self.upstream,
+            "weir": self.weir, "floor": self.floor, "run_seconds": self.runs,
+            "floor_seconds": self.floor_runs, "database_ms": self.slowest, "upstream": self.upstream,
             "load_before": self.load, "cabinets": "MSZIP",
         })
     }
@@ -119,7 +124,7 @@ pub fn memory(initials: &[Initial]) -> Vec<Outcome> {
     ))];
     if let Some(large) = initials.iter().max_by_key(|one| one.size).filter(|one| one.size > usual.size) {
         let ratio = large.peak_mib() / peak;
-        let walls: Vec<(f64, f64)> = initials.iter().map(|one| (one.size as f64, one.wall())).collect();
+        let walls: Vec<(f64, f64)> = initials.iter().map(|one| (one.size as f64, one.seconds())).collect();
         outcomes.push(told(Outcome::new(
             "M large",
             format!("the same at {} revisions", large.upstream.revisions),

@@ -42,7 +42,7 @@ pub async fn measure(bench: &Bench, stage: &mut Stage<'_>, initial: &Initial) ->
         seconds.push(synced.duration_ms / 1e3);
         usages.push(usage);
     }
-    let full = median(initial.runs.iter().copied());
+    let full = initial.seconds();
     let ratio = median(seconds.iter().copied()) / full;
     let measured = format!("{ratio:.2} ({:.1} s of {full:.1} s)", median(seconds.iter().copied()));
     Ok(told(Outcome::new(

@@ -41,9 +41,12 @@ pub async fn reading(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
     let bytes = visitor.body.len();
     let nginx = nginx.serve(bench.folder.path(), &visitor.body).await?;
     let span = Duration::from_secs(if bench.options.quick { 1 } else { 4 });
-    let (mut own, mut floor, mut crowded) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut own, mut floor, mut crowded, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.options.runs {
+        let computed = || (server.cpu() + bench.databases.cpu()).as_secs_f64();
+        let before = computed();
         let times = crowd(server.port, PAGE, &loaded.sessions, span, Duration::ZERO).await?;
+        cpu.push((computed() - before) * 1e3 / times.len() as f64);
         own.push(times.len() as f64 / span.as_secs_f64());
         crowded.extend(times);
         let times = crowd(nginx.port, "/page", &loaded.sessions, span, Duration::ZERO).await?;
@@ -53,12 +56,15 @@ pub async fn reading(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
     let ratio = median(own.iter().zip(&floor).map(|(own, floor)| own / floor));
     let p95 = percentile(read.iter().copied(), 95);
     let measured = format!(
-        "{ratio:.3} x ({:.0} to {:.0} pages/s of {bytes} bytes); p95 {p95:.1} ms at 100 pages/s, {:.0} ms in a crowd",
+        "{ratio:.3} x ({:.0} to {:.0} pages/s of {bytes} bytes; CPU {:.2} ms a page); p95 {p95:.1} ms at 100 pages/s, \
+         {:.0} ms in a crowd",
         median(own.iter().copied()),
         median(floor.iter().copied()),
+        median(cpu.iter().copied()),
         percentile(crowded.iter().copied(), 95)
     );
-    let details = json!({ "pages_per_second": own, "nginx": floor, "p95_ms": p95, "bytes": bytes });
+    let details =
+        json!({ "pages_per_second": own, "nginx": floor, "p95_ms": p95, "cpu_ms": cpu, "bytes": bytes });
     let mut outcome = Outcome::new("F1", job, (goal, Limit::AtLeast(0.10)), (ratio, measured), details);
     outcome.met = outcome.met.map(|met| met && p95 <= 25.0);
     Ok(told(outcome))
