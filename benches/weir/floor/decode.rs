@@ -12,6 +12,9 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use uuid::Uuid;
 
+/// SHA-1, length and name of a file.
+pub type FileRow = (Vec<u8>, i64, String);
+
 /// What is stored of one revision.
 #[derive(Debug, Default)]
 pub struct Row {
@@ -25,8 +28,7 @@ pub struct Row {
     pub is_cabinet: bool,
     /// Section of the document and target.
     pub relations: Vec<(i16, Uuid)>,
-    /// SHA-1, length, name.
-    pub files: Vec<(Vec<u8>, i64, String)>,
+    pub files: Vec<FileRow>,
 }
 
 /// Reads an answer with documents.

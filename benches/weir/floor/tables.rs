@@ -10,7 +10,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 use weir::protocol::ids::RevisionKey;
 
-use super::decode::Row;
+use super::decode::{FileRow, Row};
 use super::fetch::split;
 
 /// Revisions of one COPY.
@@ -187,7 +187,7 @@ impl Tables {
         new
     }
 
-    fn number_files<'r>(&mut self, rows: &'r [Row]) -> Vec<(i32, &'r (Vec<u8>, i64, String))> {
+    fn number_files<'r>(&mut self, rows: &'r [Row]) -> Vec<(i32, &'r FileRow)> {
         let mut new = Vec::new();
         for file in rows.iter().flat_map(|row| &row.files) {
             if !self.files.contains_key(&file.0) {
