@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use weir::db::DatabaseUrl;
 
+use crate::support::database::{FREE_IN_TESTS, keep_free};
 use crate::support::process::{self, Process, alone, succeed, weir};
 use crate::support::{TestApp, TestDatabase};
 
@@ -87,6 +89,9 @@ async fn a_backup_with_a_database_of_its_own_is_made_while_it_rests_and_goes_on(
     succeed(alone(&old, &set(&choices))).await;
     let mut server = Process::start_alone(&old);
     server.ready().await;
+    let socket = old.join("postgres/socket");
+    let own = DatabaseUrl::parse(format!("host='{}' user=weir dbname=weir", socket.display())).unwrap();
+    keep_free(&weir::db::open_client(&own).await.unwrap(), FREE_IN_TESTS).await;
     synchronize(alone(&old, &["sync", "--wait", "--json"])).await;
     let refused = process::output(script("backup", &old, &copy)).await;
     assert!(String::from_utf8_lossy(&refused.stderr).contains("Stop Weir first"), "{refused:?}");

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::database::keep_free;
 use crate::support::options::{change_options, use_upstream};
 use crate::support::process::{free_port, output, weir};
 use crate::support::{TestApp, TestDatabase};
@@ -31,11 +32,12 @@ async fn a_healthy_server_passes_every_check() {
     assert_eq!(report["ok"], true);
     assert_eq!(report["source"], format!("127.0.0.1:{}", above.services_port()));
     for name in [
-        "disk",
+        "data-folder",
         "key-file",
         "port-console",
         "port-services",
         "database",
+        "disk",
         "name",
         "tcp",
         "http",
@@ -65,6 +67,13 @@ async fn what_fails_is_named_with_what_to_do_and_an_exit_code() {
     assert_eq!(failed["result"], "failed");
     assert!(failed["text"].as_str().unwrap().contains("refused the connection"), "{failed}");
     assert!(failed["advice"].as_str().unwrap().contains("firewall"), "{failed}");
+
+    // More of the disk is to be kept free than any has.
+    keep_free(&db.client().await, i64::MAX).await;
+    let (_, text) = doctor(&db, data.path(), &["doctor", "--json"]).await;
+    let failed = check(&serde_json::from_str(&text).unwrap(), "disk").clone();
+    assert_eq!(failed["result"], "failed", "{failed}");
+    assert!(failed["advice"].as_str().unwrap().contains("Make room"), "{failed}");
 
     // Another key than the database knows, and a port that something else has.
     std::fs::remove_file(data.path().join("secret.key")).unwrap();

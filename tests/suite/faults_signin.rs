@@ -129,8 +129,9 @@ fn resident_kib() -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse().unwrap()
 }
 
-/// The middle of the times of failed sign-ins: with a user that exists, and with one that does not.
-async fn medians(app: &TestApp) -> [f64; 2] {
+/// The shortest times of failed sign-ins: with a user that exists, and with one that does not. What else the machine
+/// does only makes them longer.
+async fn shortest(app: &TestApp) -> [f64; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..21 {
         for (name, times) in ["anna".to_owned(), format!("nobody{round}")].into_iter().zip(&mut times) {
@@ -148,21 +149,18 @@ async fn medians(app: &TestApp) -> [f64; 2] {
             times.push(begun.elapsed().as_secs_f64());
         }
     }
-    times.map(|mut side| {
-        side.sort_by(f64::total_cmp);
-        side[side.len() / 2]
-    })
+    times.map(|side| side.into_iter().fold(f64::INFINITY, f64::min))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r167_a_wrong_password_and_an_unknown_user_take_the_same_time() {
     let app = TestApp::start().await;
     app.account("anna", Role::Reporter).await;
-    medians(&app).await; // warms up
+    shortest(&app).await; // warms up
     let mut ratios = Vec::new();
     // Other work of the machine may disturb a round, but not make two different ones equal each time.
     for _ in 0..5 {
-        let [known, unknown] = medians(&app).await;
+        let [known, unknown] = shortest(&app).await;
         ratios.push(known / unknown);
         if (0.9..1.1).contains(&(known / unknown)) {
             return;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::report::Check;
 use crate::cli::{CliError, DatabaseHandle, prepare_data_dir};
 use crate::config::Config;
-use crate::content::{Store, wanted};
+use crate::content::{Store, limits, wanted};
 use crate::db::{self, Pool};
 use crate::listen::TlsFiles;
 use crate::secret::SecretKey;
@@ -21,36 +21,50 @@ const PORT_WAIT: Duration = Duration::from_secs(2);
 /// A certificate that ends sooner is worth a word.
 const RENEWAL_DUE: TimeDelta = TimeDelta::days(14);
 
-/// The data folder can be written, and the disk of the files has room.
-pub(super) async fn disk(config: &Config) -> Check {
+/// The data folder can be written.
+pub(super) fn data_folder(config: &Config) -> Check {
     let started = Instant::now();
     let outcome = match prepare_data_dir(&config.data_dir) {
         Err(error) => {
             let text = error.text().unwrap_or("The data folder cannot be written.").to_owned();
             Outcome::failed(text, "Give the account that Weir runs as the right to write there.")
         }
-        Ok(()) => match Store::new(&config.content_dir).space().await {
-            Err(error) => Outcome::failed(
-                format!("The disk of {} cannot be asked: {error}.", config.content_dir.display()),
-                "Check that the disk is mounted.",
-            ),
-            Ok(space) if space.free < space.reserve => Outcome::failed(
-                format!(
-                    "{} has {} free, and Weir keeps {} free.",
-                    config.content_dir.display(),
-                    gigabytes(space.free),
-                    gigabytes(space.reserve)
-                ),
-                "Make room on this disk. Until then no files are fetched.",
-            ),
-            Ok(space) => Outcome::passed(format!(
-                "{} has {} free.",
+        Ok(()) => Outcome::passed(format!("{} can be written.", config.data_dir.display())),
+    };
+    Check::new("data-folder", "Data folder", outcome, started.elapsed())
+}
+
+/// The disk of the files has more room than is kept free: what was saved, or, without a database, what is usual.
+pub(super) async fn disk(config: &Config, pool: Option<&Pool>) -> Check {
+    let started = Instant::now();
+    let reserve = match pool {
+        Some(pool) => saved_reserve(pool).await,
+        None => None,
+    };
+    let outcome = match Store::new(&config.content_dir).with_reserve(reserve).space().await {
+        Err(error) => Outcome::failed(
+            format!("The disk of {} cannot be asked: {error}.", config.content_dir.display()),
+            "Check that the disk is mounted.",
+        ),
+        Ok(space) if space.free < space.reserve => Outcome::failed(
+            format!(
+                "{} has {} free, and Weir keeps {} free.",
                 config.content_dir.display(),
-                gigabytes(space.free)
-            )),
-        },
+                gigabytes(space.free),
+                gigabytes(space.reserve)
+            ),
+            "Make room on this disk, or keep less of it free: the content store's page has the limits. Until then no files are fetched.",
+        ),
+        Ok(space) => {
+            Outcome::passed(format!("{} has {} free.", config.content_dir.display(), gigabytes(space.free)))
+        }
     };
     Check::new("disk", "Disk", outcome, started.elapsed())
+}
+
+/// What of the disk is kept free, in bytes; `None`: the usual, also when the settings cannot be read.
+async fn saved_reserve(pool: &Pool) -> Option<u64> {
+    limits::load(&mut pool.get().await.ok()?).await.ok()?.reserve
 }
 
 /// The bucket answers, and is the one that the files are in. `None`: there is none.

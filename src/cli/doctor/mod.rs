@@ -38,7 +38,7 @@ pub(super) async fn run(args: Args, config: Config) -> Result<(), CliError> {
 }
 
 async fn examine(config: &Config, report: &mut Report) {
-    report.add(checks::disk(config).await);
+    report.add(checks::data_folder(config));
     let started = Instant::now();
     let secret = match SecretKey::load_or_create(&config.secret_key_file) {
         Ok(secret) => {
@@ -60,6 +60,7 @@ async fn examine(config: &Config, report: &mut Report) {
     match checks::database(config, secret.as_ref()).await {
         Ok((handle, pool, text)) => {
             report.add(Check::new("database", "Database", Outcome::passed(text), started.elapsed()));
+            report.add(checks::disk(config, Some(&pool)).await);
             if let Some(check) = checks::bucket(config, &pool).await {
                 report.add(check);
             }
@@ -71,6 +72,7 @@ async fn examine(config: &Config, report: &mut Report) {
         }
         Err(error) => {
             let text = error.text().unwrap_or("The database failed.").to_owned();
+            report.add(checks::disk(config, None).await);
             let advice = "The update source cannot be tested without the settings in it.";
             let outcome = Outcome::failed(text, advice);
             report.add(Check::new("database", "Database", outcome, started.elapsed()));

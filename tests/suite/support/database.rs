@@ -58,6 +58,7 @@ impl TestDatabase {
         }
         let url = cluster.url(&name);
         weir::db::migrate(&url).await.unwrap();
+        keep_free(&weir::db::open_client(&url).await.unwrap(), FREE_IN_TESTS).await;
         let pool = weir::db::connect(&url).await.unwrap();
         Self { url, pool, name, admin }
     }
@@ -120,6 +121,14 @@ impl Drop for TestDatabase {
         let _ = dropping.join();
     }
 }
+
+/// Has so many bytes of the disk kept free.
+pub async fn keep_free(client: &tokio_postgres::Client, bytes: i64) {
+    client.execute("UPDATE content_limits SET reserve_bytes = $1", &[&bytes]).await.unwrap();
+}
+
+/// Bytes kept free in tests: what is usual would have them fail on a disk that is nearly full.
+pub const FREE_IN_TESTS: i64 = 10_000_000;
 
 fn next_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -8,7 +8,7 @@ mod browser;
 pub mod bucket;
 mod chain;
 pub mod cluster;
-mod database;
+pub mod database;
 pub mod documents;
 pub mod file_server;
 pub mod link;

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use weir::db::DatabaseUrl;
 
+use super::database;
+
 /// Name of the migrated database that each test gets a copy of.
 pub const TEMPLATE: &str = "weir_template";
 
@@ -115,6 +117,9 @@ fn make_template(folder: &Path) {
         let admin = weir::db::open_client(&url("postgres")).await.unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {TEMPLATE}")).await.unwrap();
         weir::db::migrate(&url(TEMPLATE)).await.unwrap();
+        let template = weir::db::open_client(&url(TEMPLATE)).await.unwrap();
+        database::keep_free(&template, database::FREE_IN_TESTS).await;
+        drop(template);
         admin
             .batch_execute(&format!("ALTER DATABASE {TEMPLATE} WITH ALLOW_CONNECTIONS false"))
             .await
