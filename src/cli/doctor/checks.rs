@@ -64,7 +64,8 @@ pub(super) async fn disk(config: &Config, pool: Option<&Pool>) -> Check {
 
 /// What of the disk is kept free, in bytes; `None`: the usual, also when the settings cannot be read.
 async fn saved_reserve(pool: &Pool) -> Option<u64> {
-    limits::load(&mut pool.get().await.ok()?).await.ok()?.reserve
+    let mut conn = pool.get().await.ok()?;
+    limits::load(&mut conn).await.ok()?.reserve
 }
 
 /// The bucket answers, and is the one that the files are in. `None`: there is none.
