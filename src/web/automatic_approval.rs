@@ -1,7 +1,7 @@
 //! `/options/automatic-approval`: which new updates a synchronization approves by itself.
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
 use uuid::Uuid;
 
@@ -9,6 +9,7 @@ use super::{Administrator, Db, PageError, Reply, Reporter, Shell, updates};
 use crate::approvals::rules::{self, Rule, Rules};
 use crate::approvals::{ApprovalError, Side, groups};
 use crate::settings;
+use crate::web::submitted::Form;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_rules, save_rules]

@@ -1,13 +1,14 @@
 //! `/options/automatic-approval/run`: the rules over updates that are here already, shown first, then done.
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
 use uuid::Uuid;
 
 use super::{Administrator, Db, PageError, Reply, Shell, words};
 use crate::approvals::rules;
 use crate::approvals::run_now::{self, Fit};
+use crate::web::submitted::Form;
 
 /// Updates named in each list; the rest is counted.
 const TITLES_MAX: usize = 20;

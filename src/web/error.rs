@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::guards::Wants;
 use super::shell::{self, SessionState, Shell};
+use super::submitted::FormFault;
 use crate::accounts::AccountError;
 use crate::db::is_disk_full;
 use askama::Template;
@@ -255,6 +256,10 @@ struct Caught<'r> {
 
 impl<'r> Responder<'r, 'static> for Caught<'r> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        show(request, self.status, sentence(self.status), self.incident)
+        let text = match FormFault::of(request) {
+            Some(fault) if self.status == Status::UnprocessableEntity => fault,
+            _ => sentence(self.status),
+        };
+        show(request, self.status, text, self.incident)
     }
 }

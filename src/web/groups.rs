@@ -1,13 +1,14 @@
 //! `/options/groups`: the tree of computer groups.
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
 use uuid::Uuid;
 
 use super::{Administrator, Db, PageError, Reply, Reporter, Shell, updates};
 use crate::approvals::groups::{self, Branch, NAME_CHARS_MAX};
 use crate::approvals::{ALL_COMPUTERS, ApprovalError, Side};
+use crate::web::submitted::{Form, NoFields};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_groups, show_group, add_group, rename_group, delete_group]
@@ -97,8 +98,13 @@ async fn rename_group(
     }
 }
 
-#[post("/options/groups/<id>/delete")]
-async fn delete_group(administrator: Administrator, mut db: Db, id: &str) -> Result<Reply, PageError> {
+#[post("/options/groups/<id>/delete", data = "<_nothing>")]
+async fn delete_group(
+    administrator: Administrator,
+    mut db: Db,
+    id: &str,
+    _nothing: Form<NoFields>,
+) -> Result<Reply, PageError> {
     groups::delete(&mut db.0, read(id)?, administrator.shell.audit("", "")).await?;
     Ok(Reply::SeeOther("/options/groups".to_owned()))
 }

@@ -5,8 +5,9 @@ use super::{Anyone, Console, PageError, Reply, Reporter, cookies, setup};
 use crate::accounts::setup::SetupCode;
 use crate::accounts::throttle::Gate;
 use crate::accounts::{self, AccountError, Attempt, Pool};
+use crate::web::submitted::{Form, NoFields};
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::{Route, State, get, post, routes};
@@ -128,13 +129,14 @@ async fn sign_in(
     })
 }
 
-#[post("/logout")]
+#[post("/logout", data = "<_nothing>")]
 async fn sign_out(
     reporter: Reporter,
     visitor: Visitor,
     pool: &State<Pool>,
     console: Console,
     jar: &CookieJar<'_>,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     let mut conn = pool.get().await?;
     if let Some(token) = visitor.token {

@@ -35,6 +35,7 @@ mod profile;
 mod reports;
 mod setup;
 pub mod shell;
+mod submitted;
 pub mod synchronizations;
 mod synchronize;
 mod theme;

@@ -1,13 +1,14 @@
 //! `/set-password/…`: where the link of an administrator leads. It works once.
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, State, get, post, routes};
 
 use super::login::Visitor;
 use super::{Anyone, Db, Field, PageError, Reply, Shell};
 use crate::accounts::throttle::{Gate, Key};
 use crate::accounts::{AccountError, PasswordHashText, Pool, links};
+use crate::web::submitted::Form;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show_link, set_password]

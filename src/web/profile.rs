@@ -5,7 +5,7 @@ mod tokens;
 
 use askama::Template;
 use chrono_tz::Tz;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 
@@ -20,6 +20,7 @@ use crate::accounts::sessions::{self, Listed};
 use crate::accounts::throttle::Gate;
 use crate::accounts::{self, AccountError, Pool, failures};
 use crate::settings;
+use crate::web::submitted::{Form, NoFields};
 
 /// Failed attempts the page lists.
 const FAILURES_MAX: i64 = 20;
@@ -156,12 +157,13 @@ async fn change_password(
 }
 
 /// Ends every session of the person, this one too: signed out everywhere.
-#[post("/profile/sessions/end")]
+#[post("/profile/sessions/end", data = "<_nothing>")]
 async fn end_others(
     reporter: Reporter,
     mut db: Db,
     console: Console,
     jar: &CookieJar<'_>,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     sessions::end_all(&mut db.0, reporter.account.id).await?;
     accounts::audit::record(&mut db.0, reporter.shell.audit("sign-out.everywhere", "")).await?;

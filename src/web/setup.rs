@@ -7,8 +7,9 @@ use super::{Anyone, PageError, Reply};
 use crate::accounts::setup::{self as first, FirstAccount, SetupCode};
 use crate::accounts::throttle::Gate;
 use crate::accounts::{self, AccountError, Pool};
+use crate::web::submitted::Form;
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
 

@@ -3,7 +3,6 @@
 use askama::Template;
 use chrono::{TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 use uuid::Uuid;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 use super::synchronizations::{self, LiveFragment, StatusBox, options};
 use super::{Db, Operator, PageError, Reply, Reporter, Shell, words};
 use crate::settings::{CategoryKind, SourceKind, SyncOptions};
+use crate::web::submitted::Form;
 
 /// For so long after a run the button says that it is about another one.
 const AGAIN_FOR: TimeDelta = TimeDelta::minutes(1);

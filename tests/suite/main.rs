@@ -22,6 +22,7 @@ mod doctor;
 mod downstream;
 mod faults_browser;
 mod faults_edge;
+mod faults_forms;
 mod faults_load;
 mod faults_logs;
 mod faults_pages;

@@ -392,10 +392,15 @@ async fn a_replica_refuses_what_its_page_locks_and_writes_it_down() {
     assert_eq!(crafted.status(), 422);
     assert_eq!(audited(&app, "settings.refused").await, 1);
     // neither by a dialog, opened or answered by hand
-    for path in ["products", "products/choice", "classifications/choice", "advanced/choice", "products/find"]
-    {
-        let fields = [("tick", WINDOWS_10), ("files.store", "source")];
-        let refused = visitor.post_from(ADDRESS, &format!("{ADDRESS}/{path}"), &fields).await;
+    let tick: &[(&str, &str)] = &[("tick", WINDOWS_10)];
+    for (path, fields) in [
+        ("products", &[][..]),
+        ("products/choice", tick),
+        ("classifications/choice", tick),
+        ("advanced/choice", &[("files.store", "source")]),
+        ("products/find", tick),
+    ] {
+        let refused = visitor.post_from(ADDRESS, &format!("{ADDRESS}/{path}"), fields).await;
         assert_eq!(refused.status(), 422, "{path}");
         assert!(refused.text("main").contains("replica of wsus01:8530"), "{path}");
     }

@@ -14,7 +14,7 @@ use crate::support::{PASSWORD, TestApp, Visitor};
 const MOVING: [&str; 3] = ["audit", "instances", "sessions"];
 
 /// The content of each table as a hash.
-async fn fingerprint(client: &Client) -> BTreeMap<String, String> {
+pub(crate) async fn fingerprint(client: &Client) -> BTreeMap<String, String> {
     let tables = "SELECT table_name FROM information_schema.tables \
                   WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
     let mut all = BTreeMap::new();

@@ -2,12 +2,13 @@
 
 use chrono_tz::Tz;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::post;
 
 use crate::accounts::audit;
 use crate::content::checks::{self, Check, CheckKind};
 use crate::web::moment::Moment;
+use crate::web::submitted::Form;
 use crate::web::words::{counted, size};
 use crate::web::{Db, Operator, PageError, Reply, Shell};
 

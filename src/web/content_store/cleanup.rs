@@ -1,7 +1,6 @@
 //! `/content-store/clean-up`: what would be removed, told first; then asked for.
 
 use askama::Template;
-use rocket::form::Form;
 use rocket::{State, get, post};
 
 use super::checks::{ConfirmForm, ask};
@@ -9,6 +8,7 @@ use crate::content::checks::CheckKind;
 use crate::content::cleanup::{self, Plan, Why};
 use crate::content::{ContentError, Store};
 use crate::sync::runs;
+use crate::web::submitted::Form;
 use crate::web::words::{counted, grouped, size};
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell};
 

@@ -3,13 +3,14 @@
 use askama::Template;
 use chrono::NaiveTime;
 use diesel_async::AsyncConnection;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{get, post};
 use serde_json::{Value, json};
 
 use crate::accounts::audit;
 use crate::content::limits::{self, Limits, OtherHours, WORKERS_MAX};
 use crate::settings;
+use crate::web::submitted::Form;
 use crate::web::words::size;
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell};
 

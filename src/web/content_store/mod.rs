@@ -20,6 +20,7 @@ use crate::accounts::audit;
 use crate::content::overview::{self, LIST_MAX, Missing, Share};
 use crate::content::{Store, StoreError, limits, wanted};
 use crate::settings::{self, FileStore, Files};
+use crate::web::submitted::{Form, NoFields};
 use checks::CheckView;
 use coming::Incoming;
 
@@ -193,14 +194,19 @@ async fn shares(conn: &mut AsyncPgConnection) -> Result<Vec<Breakdown>, PageErro
     Ok(found)
 }
 
-#[post("/content-store/retry")]
-async fn retry(operator: Operator, mut db: Db) -> Result<Reply, PageError> {
+#[post("/content-store/retry", data = "<_nothing>")]
+async fn retry(operator: Operator, mut db: Db, _nothing: Form<NoFields>) -> Result<Reply, PageError> {
     retry_failed(&operator, &mut db, None).await
 }
 
 /// One that is no failed file any more is left as it is.
-#[post("/content-store/retry/<file_row>")]
-async fn retry_one(operator: Operator, mut db: Db, file_row: i32) -> Result<Reply, PageError> {
+#[post("/content-store/retry/<file_row>", data = "<_nothing>")]
+async fn retry_one(
+    operator: Operator,
+    mut db: Db,
+    file_row: i32,
+    _nothing: Form<NoFields>,
+) -> Result<Reply, PageError> {
     retry_failed(&operator, &mut db, Some(file_row)).await
 }
 

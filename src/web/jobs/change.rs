@@ -6,15 +6,17 @@ use rocket::post;
 use super::view::run_of;
 use crate::accounts::audit;
 use crate::jobs::{self, JobRow};
+use crate::web::submitted::{Form, NoFields};
 use crate::web::synchronizations::{begin, halt};
 use crate::web::{Db, Operator, PageError, Reply, Wants};
 
-#[post("/jobs/<id>/cancel")]
+#[post("/jobs/<id>/cancel", data = "<_nothing>")]
 pub(super) async fn cancel_job(
     operator: Operator,
     wants: Wants,
     mut db: Db,
     id: i64,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     let job = find(&mut db.0, id).await?;
     match run_of(&job) {
@@ -30,12 +32,13 @@ pub(super) async fn cancel_job(
     Ok(back(wants))
 }
 
-#[post("/jobs/<id>/retry")]
+#[post("/jobs/<id>/retry", data = "<_nothing>")]
 pub(super) async fn retry_job(
     operator: Operator,
     wants: Wants,
     mut db: Db,
     id: i64,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     let job = find(&mut db.0, id).await?;
     if run_of(&job).is_some() {

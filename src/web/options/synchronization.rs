@@ -20,12 +20,11 @@ mod tree_view;
 mod view;
 
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
-use self::form::{Fault, Fields, Submission};
+use self::form::{Fault, Fields, Saved, Submission};
 pub(in crate::web) use self::moments::zones;
 use self::notice::RunNotice;
 use self::question::Question;
@@ -37,6 +36,7 @@ use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
 use crate::settings::{self, FieldErrors, FilesInForce, Proxy, SettingsError, SyncOptions, changes};
 use crate::sync::offer::{self, Offer};
+use crate::web::submitted::Form;
 use crate::web::synchronizations::{StatusBox, begin};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell};
 
@@ -133,7 +133,7 @@ async fn save_options(
     cookies: &CookieJar<'_>,
     then: Option<&str>,
     confirmed: Option<&str>,
-    fields: Form<Fields>,
+    fields: Form<Fields<Saved>>,
 ) -> Result<Reply, PageError> {
     let scene = Scene::load(&mut db.0).await?;
     let sent = read(&mut db.0, admin.account.id, &fields).await?;
@@ -202,10 +202,10 @@ async fn undo_changes(admin: Administrator, mut db: Db, fields: Form<Fields>) ->
 }
 
 /// The form with the choices its draft holds.
-async fn read(
+async fn read<N>(
     conn: &mut AsyncPgConnection,
     account_id: i64,
-    fields: &Fields,
+    fields: &Fields<N>,
 ) -> Result<Submission, PageError> {
     let mut sent = Submission::read(fields);
     if let Some(id) = sent.draft {

@@ -1,7 +1,7 @@
 //! The part of the profile about the look of pages: colours and time zone; and the notice of failed attempts.
 
 use chrono_tz::Tz;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::http::CookieJar;
 use rocket::{Route, post, routes};
 
@@ -11,6 +11,7 @@ use crate::accounts::failures;
 use crate::web::form::Choice;
 use crate::web::login::{Visitor, local_path};
 use crate::web::options::synchronization::zones;
+use crate::web::submitted::Form;
 use crate::web::{Console, Db, Field, PageError, Reply, Reporter, theme};
 
 /// Longest time zone that goes back into the form, in characters. The longest name has 32.

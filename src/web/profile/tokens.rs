@@ -1,7 +1,7 @@
 //! One's own API tokens: made here, shown once, ended here.
 
 use chrono_tz::Tz;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, post, routes};
 
 use super::page;
@@ -10,6 +10,7 @@ use crate::accounts::tokens::{self, Listed, NAME_CHARS_MAX, TokenError, Wanted};
 use crate::web::form::Choice;
 use crate::web::login::Visitor;
 use crate::web::moment::Moment;
+use crate::web::submitted::{Form, NoFields};
 use crate::web::{Db, Field, PageError, Reply, Reporter};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -121,8 +122,13 @@ async fn make_token(
     Reply::refused(&page)
 }
 
-#[post("/profile/tokens/<id>/end")]
-async fn end_token(reporter: Reporter, mut db: Db, id: i64) -> Result<Reply, PageError> {
+#[post("/profile/tokens/<id>/end", data = "<_nothing>")]
+async fn end_token(
+    reporter: Reporter,
+    mut db: Db,
+    id: i64,
+    _nothing: Form<NoFields>,
+) -> Result<Reply, PageError> {
     tokens::end(&mut db.0, reporter.account.id, id, reporter.shell.audit("", "")).await?;
     Ok(Reply::SeeOther("/profile".to_owned()))
 }

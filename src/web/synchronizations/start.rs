@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::accounts::audit;
 use crate::sync::once;
 use crate::sync::runs::{self, Requested, Trigger};
+use crate::web::submitted::{Form, NoFields};
 use crate::web::{Db, Operator, PageError, Reply, Shell, Wants};
 
 /// Asks for a run in the name of the person, and writes it down.
@@ -68,18 +69,24 @@ pub async fn halt(conn: &mut AsyncPgConnection, shell: &Shell, run_id: i64) -> R
     Ok(())
 }
 
-#[post("/synchronizations")]
-pub(super) async fn start_run(operator: Operator, wants: Wants, mut db: Db) -> Result<Reply, PageError> {
+#[post("/synchronizations", data = "<_nothing>")]
+pub(super) async fn start_run(
+    operator: Operator,
+    wants: Wants,
+    mut db: Db,
+    _nothing: Form<NoFields>,
+) -> Result<Reply, PageError> {
     let requested = begin(&mut db.0, &operator.shell).await?;
     Ok(go(wants, address(&requested)))
 }
 
 /// Asks for a run that brings products and classifications and no updates.
-#[post("/synchronizations/categories")]
+#[post("/synchronizations/categories", data = "<_nothing>")]
 pub(super) async fn start_categories(
     operator: Operator,
     wants: Wants,
     mut db: Db,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     let requested = runs::request_categories(&mut db.0, operator.shell.actor()).await?;
     note_request(&mut db.0, &operator.shell, &requested).await?;
@@ -95,12 +102,13 @@ pub fn address(requested: &Requested) -> String {
     format!("/synchronizations/{}{joined}", requested.run_id)
 }
 
-#[post("/synchronizations/<id>/stop")]
+#[post("/synchronizations/<id>/stop", data = "<_nothing>")]
 pub(super) async fn stop_run(
     operator: Operator,
     wants: Wants,
     mut db: Db,
     id: i64,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     halt(&mut db.0, &operator.shell, id).await?;
     Ok(go(wants, format!("/synchronizations/{id}")))

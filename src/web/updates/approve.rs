@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::approvals::change::{self, Change, GroupChoice, UPDATES_MAX};
 use crate::approvals::groups::{self, Branch};
 use crate::approvals::state::{self, Approval, Candidate};
 use crate::approvals::{ALL_COMPUTERS, Action, ApprovalError, Side};
+use crate::web::submitted::Form;
 use crate::web::{Db, Operator, PageError, Reply, Shell, words};
 
 /// Titles shown; the rest is counted.

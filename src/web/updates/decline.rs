@@ -1,7 +1,7 @@
 //! `/updates/decline` and `/updates/restore`: asked once more, then done; and `/updates/undo`.
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
 use uuid::Uuid;
 
@@ -9,6 +9,7 @@ use super::approve::read_ids;
 use super::done::Done;
 use super::way_back;
 use crate::approvals::{ApprovalError, Side, change, history, state};
+use crate::web::submitted::Form;
 use crate::web::{Db, Operator, PageError, Reply, Shell, words};
 
 /// Titles shown; the rest is counted.

@@ -1,10 +1,11 @@
 //! `/updates/views`: filters that a person keeps under a name.
 
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, post, routes};
 
 use super::way_back;
 use crate::accounts::views::{self, ViewError};
+use crate::web::submitted::Form;
 use crate::web::{Db, PageError, Reply, Reporter};
 
 pub(super) fn routes() -> Vec<Route> {

@@ -1,7 +1,7 @@
 //! One person: role, signing in allowed or not, a new link, and the sessions and tokens with an end to each.
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
 
 use super::{PersonView, roles, typing};
@@ -10,6 +10,7 @@ use crate::accounts::{Role, people, sessions, tokens};
 use crate::web::form::Choice;
 use crate::web::moment::Moment;
 use crate::web::profile::{SessionView, TokenView};
+use crate::web::submitted::{Form, NoFields};
 use crate::web::words::counted;
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell};
 
@@ -102,18 +103,24 @@ async fn change_user(
     }
 }
 
-#[post("/users/<id>/link")]
-async fn make_link(administrator: Administrator, mut db: Db, id: i64) -> Result<Reply, PageError> {
+#[post("/users/<id>/link", data = "<_nothing>")]
+async fn make_link(
+    administrator: Administrator,
+    mut db: Db,
+    id: i64,
+    _nothing: Form<NoFields>,
+) -> Result<Reply, PageError> {
     let link = links::make(&mut db.0, id, administrator.shell.audit("", "")).await?;
     one_with_link(administrator.shell, &mut db, id, Some(link)).await
 }
 
-#[post("/users/<id>/sessions/<key>/end")]
+#[post("/users/<id>/sessions/<key>/end", data = "<_nothing>")]
 async fn end_session(
     administrator: Administrator,
     mut db: Db,
     id: i64,
     key: &str,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     let person = people::get(&mut db.0, id).await?.ok_or(PageError::NotFound { what: "user" })?;
     if sessions::end_one(&mut db.0, id, key).await? {
@@ -122,20 +129,26 @@ async fn end_session(
     Ok(Reply::SeeOther(format!("/users/{id}")))
 }
 
-#[post("/users/<id>/sessions/end")]
-async fn end_sessions(administrator: Administrator, mut db: Db, id: i64) -> Result<Reply, PageError> {
+#[post("/users/<id>/sessions/end", data = "<_nothing>")]
+async fn end_sessions(
+    administrator: Administrator,
+    mut db: Db,
+    id: i64,
+    _nothing: Form<NoFields>,
+) -> Result<Reply, PageError> {
     let person = people::get(&mut db.0, id).await?.ok_or(PageError::NotFound { what: "user" })?;
     let ended = sessions::end_all(&mut db.0, id).await?;
     note_end(&administrator.shell, &mut db, &person.name, ended).await?;
     Ok(Reply::SeeOther(format!("/users/{id}")))
 }
 
-#[post("/users/<id>/tokens/<token>/end")]
+#[post("/users/<id>/tokens/<token>/end", data = "<_nothing>")]
 async fn end_token(
     administrator: Administrator,
     mut db: Db,
     id: i64,
     token: i64,
+    _nothing: Form<NoFields>,
 ) -> Result<Reply, PageError> {
     tokens::end(&mut db.0, id, token, administrator.shell.audit("", "")).await?;
     Ok(Reply::SeeOther(format!("/users/{id}")))

@@ -3,7 +3,7 @@
 mod change;
 
 use askama::Template;
-use rocket::form::{Form, FromForm};
+use rocket::form::FromForm;
 use rocket::{Route, State, get, post, routes};
 
 use super::form::Choice;
@@ -11,6 +11,7 @@ use super::moment::Moment;
 use super::{Administrator, Db, Field, PageError, Reply, Shell};
 use crate::accounts::people::{self, Person};
 use crate::accounts::{AccountError, AccountName, NAME_CHARS_MAX, PasswordHashText, Pool, Role, links};
+use crate::web::submitted::Form;
 
 /// People the page shows.
 const PEOPLE_MAX: i64 = 1_000;

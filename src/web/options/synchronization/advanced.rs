@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
 
 use super::dialog::{Frame, Work, asked_over_the_page, over_the_page};
-use super::form::Fields;
+use super::form::{Fields, Names};
 use super::meant;
 use crate::content::Store;
 use crate::settings::languages::{LANGUAGES, language_name};
 use crate::settings::{Key, Languages, locale};
+use crate::web::submitted::Form;
 use crate::web::{Administrator, Db, Field, PageError, Reply, Shell, Wants};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -50,6 +50,17 @@ fn language_boxes(work: &Work, chosen: &Languages) -> Vec<LanguageBox> {
         .collect();
     boxes.sort_by_key(|one| one.name.to_lowercase());
     boxes
+}
+
+/// What its form has.
+struct Dialog;
+
+impl Names for Dialog {
+    fn include(name: &str) -> bool {
+        let keys = [Key::FilesStore, Key::FilesDeferred, Key::FilesExpress, Key::FilesFromMicrosoft];
+        ["csrf", "draft", "back", "languages", "language"].contains(&name)
+            || keys.iter().any(|key| key.name() == name)
+    }
 }
 
 #[derive(Template)]
@@ -147,7 +158,7 @@ async fn choose_advanced(
     mut db: Db,
     wants: Wants,
     store: &State<Store>,
-    fields: Form<Fields>,
+    fields: Form<Fields<Dialog>>,
 ) -> Result<Reply, PageError> {
     let (draft, back) = (fields.first("draft"), fields.first("back"));
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;

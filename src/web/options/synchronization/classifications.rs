@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
 use super::dialog::{Frame, Work, over_the_page};
-use super::form::Fields;
+use super::form::{Fields, Names};
 use super::meant;
 use super::tree_view::{self, NodeView};
 use crate::content::Store;
 use crate::settings::{CategoryKind, Key, known_tree_for};
+use crate::web::submitted::Form;
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -21,6 +21,15 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 const KIND: CategoryKind = CategoryKind::Classification;
+
+/// What its form has.
+struct Dialog;
+
+impl Names for Dialog {
+    fn include(name: &str) -> bool {
+        ["csrf", "draft", "back", "seen", "tick"].contains(&name)
+    }
+}
 
 #[derive(Template)]
 #[template(path = "options/classifications.html", blocks = ["form"])]
@@ -85,7 +94,7 @@ async fn choose_classifications(
     mut db: Db,
     wants: Wants,
     store: &State<Store>,
-    fields: Form<Fields>,
+    fields: Form<Fields<Dialog>>,
 ) -> Result<Reply, PageError> {
     let (draft, back) = (fields.first("draft"), fields.first("back"));
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;

@@ -1,8 +1,9 @@
-//! What the page's one form sends: every field by name, each at most once, none unknown.
+//! What the page's one form sends: every field by name, each at most once. Its dialogs read theirs here too.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 
-use rocket::form::{DataField, FromForm, Options, ValueField};
+use rocket::form::{DataField, Errors, FromForm, Options, ValueField};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -10,32 +11,69 @@ use crate::settings::Key;
 use crate::settings::drafts::Draft;
 use crate::settings::validate::{PasswordInput, Typed};
 
-/// The names and values of a submitted form, in order, nothing judged yet.
-#[derive(Default)]
-pub struct Fields(pub Vec<(String, String)>);
+/// The names that one form has.
+pub trait Names: Send + 'static {
+    fn include(name: &str) -> bool;
+}
 
-#[rocket::async_trait]
-impl<'r> FromForm<'r> for Fields {
-    type Context = Fields;
+/// The page's form when it is saved: [`Submission::read`] names what does not belong to it, on the page and in the audit
+/// log of the settings, and nothing typed is lost.
+pub struct Saved;
 
-    fn init(_: Options) -> Fields {
-        Fields(Vec::new())
-    }
-
-    fn push_value(fields: &mut Fields, field: ValueField<'r>) {
-        fields.0.push((field.name.source().as_str().to_owned(), field.value.to_owned()));
-    }
-
-    async fn push_data(fields: &mut Fields, field: DataField<'r, '_>) {
-        fields.0.push((field.name.source().as_str().to_owned(), String::new()));
-    }
-
-    fn finalize(fields: Fields) -> rocket::form::Result<'r, Self> {
-        Ok(fields)
+impl Names for Saved {
+    fn include(_: &str) -> bool {
+        true
     }
 }
 
-impl Fields {
+/// The page's form as its other buttons send it.
+pub struct OnPage;
+
+impl Names for OnPage {
+    fn include(name: &str) -> bool {
+        CARRIERS.contains(&name)
+            || name == REMOVE_PASSWORD
+            || Key::parse(name).is_some_and(|key| key == Key::ProxyPassword || ON_THE_PAGE.contains(&key))
+    }
+}
+
+/// The names and values of a submitted form, in order, nothing judged yet.
+pub struct Fields<N = OnPage>(pub Vec<(String, String)>, PhantomData<N>);
+
+/// A form while it is read.
+pub struct Reading<'r, N> {
+    fields: Fields<N>,
+    is_strict: bool,
+    unknown: Errors<'r>,
+}
+
+#[rocket::async_trait]
+impl<'r, N: Names> FromForm<'r> for Fields<N> {
+    type Context = Reading<'r, N>;
+
+    fn init(options: Options) -> Reading<'r, N> {
+        Reading { fields: Fields(Vec::new(), PhantomData), is_strict: options.strict, unknown: Errors::new() }
+    }
+
+    fn push_value(reading: &mut Reading<'r, N>, field: ValueField<'r>) {
+        let name = field.name.source().as_str();
+        if reading.is_strict && !N::include(name) {
+            reading.unknown.push(field.unexpected());
+        } else {
+            reading.fields.0.push((name.to_owned(), field.value.to_owned()));
+        }
+    }
+
+    async fn push_data(reading: &mut Reading<'r, N>, field: DataField<'r, '_>) {
+        reading.unknown.push(field.unexpected()); // no form here has a file
+    }
+
+    fn finalize(reading: Reading<'r, N>) -> rocket::form::Result<'r, Self> {
+        if reading.unknown.is_empty() { Ok(reading.fields) } else { Err(reading.unknown) }
+    }
+}
+
+impl<N> Fields<N> {
     /// The first value of a field; empty when it was not sent.
     pub fn first(&self, name: &str) -> &str {
         self.0.iter().find(|(one, _)| one == name).map_or("", |(_, value)| value.as_str())
@@ -107,7 +145,7 @@ const CARRIERS: [&str; 3] = ["csrf", "version", "draft"];
 impl Submission {
     /// Reads the form. Fields that the page's script disabled are absent and keep their value; what
     /// is in force has to be there.
-    pub fn read(fields: &Fields) -> Self {
+    pub fn read<N>(fields: &Fields<N>) -> Self {
         let mut read = Self {
             version: fields.first("version").parse().unwrap_or(0),
             draft: fields.id("draft"),
@@ -211,7 +249,7 @@ mod tests {
 
     fn read(fields: &[(&str, &str)]) -> Submission {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Submission::read(&Fields(fields.collect()))
+        Submission::read::<Saved>(&Fields(fields.collect(), PhantomData))
     }
 
     #[test]
@@ -220,6 +258,14 @@ mod tests {
         let sentences: Vec<&str> = read.faults.iter().map(|one| one.sentence.as_str()).collect();
         assert!(sentences[0].contains("role"));
         assert!(sentences[1].contains("products"), "chosen in a dialog, not on the page");
+    }
+
+    #[test]
+    fn r205_the_form_of_the_page_has_no_fields_of_its_dialogs() {
+        assert!(
+            OnPage::include("csrf") && OnPage::include("source.port") && OnPage::include("proxy.password")
+        );
+        assert!(!OnPage::include("products") && !OnPage::include("tick") && !OnPage::include("role"));
     }
 
     #[test]

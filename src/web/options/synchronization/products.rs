@@ -2,18 +2,18 @@
 
 use askama::Template;
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::{Route, State, get, post, routes};
 use uuid::Uuid;
 
 use super::ADDRESS;
 use super::dialog::{Frame, Work, over_the_page};
-use super::form::Fields;
+use super::form::{Fields, Names};
 use super::meant::{self, BrokenUp};
 use super::tree_view::{self, Extent, HITS_MAX, NodeView};
 use crate::content::Store;
 use crate::settings::tree::{self, Answer, CategoryTree, NodeKind};
 use crate::settings::{CategoryKind, Key, Selected, known_tree_for, visits};
+use crate::web::submitted::Form;
 use crate::web::words::{counted, grouped};
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
@@ -22,6 +22,15 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 const KIND: CategoryKind = CategoryKind::Product;
+
+/// What its form has.
+struct Dialog;
+
+impl Names for Dialog {
+    fn include(name: &str) -> bool {
+        ["csrf", "draft", "back", "seen", "tick", "own", "find", "told"].contains(&name)
+    }
+}
 
 #[derive(Template)]
 #[template(path = "options/products.html", blocks = ["form", "list"])]
@@ -120,7 +129,7 @@ fn counted_words(ticks: &[Selected]) -> String {
 async fn take(
     conn: &mut AsyncPgConnection,
     admin: &Administrator,
-    fields: &Fields,
+    fields: &Fields<Dialog>,
 ) -> Result<Work, PageError> {
     let (draft, back) = (fields.first("draft"), fields.first("back"));
     let mut work = Work::load(conn, admin.account.id, draft, back).await?;
@@ -171,7 +180,7 @@ async fn find_products(
     admin: Administrator,
     mut db: Db,
     wants: Wants,
-    fields: Form<Fields>,
+    fields: Form<Fields<Dialog>>,
 ) -> Result<Reply, PageError> {
     let mut work = take(&mut db.0, &admin, &fields).await?;
     work.keep(&mut db.0, admin.account.id).await?;
@@ -186,7 +195,11 @@ async fn find_products(
 
 /// How much the boxes of the form stand for, as they are ticked and before anything is kept.
 #[post("/options/synchronization/products/count", data = "<fields>")]
-async fn count_products(admin: Administrator, mut db: Db, fields: Form<Fields>) -> Result<Reply, PageError> {
+async fn count_products(
+    admin: Administrator,
+    mut db: Db,
+    fields: Form<Fields<Dialog>>,
+) -> Result<Reply, PageError> {
     let work = take(&mut db.0, &admin, &fields).await?;
     Reply::ok(&Counted { counted: counted_words(&ticks(&work)) })
 }
@@ -206,7 +219,7 @@ async fn choose_products(
     mut db: Db,
     wants: Wants,
     store: &State<Store>,
-    fields: Form<Fields>,
+    fields: Form<Fields<Dialog>>,
 ) -> Result<Reply, PageError> {
     let mut work = take(&mut db.0, &admin, &fields).await?;
     let told = fields.ids("told");

@@ -3,7 +3,6 @@
 
 use askama::Template;
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::http::CookieJar;
 use rocket::response::stream::{Event, EventStream};
 use rocket::{Route, Shutdown, State, get, post, routes};
@@ -19,6 +18,7 @@ use crate::settings::{OwnServices, changes, drafts};
 use crate::web::base::Base;
 use crate::web::live::{Live, Seen, follow, signed_out};
 use crate::web::login::Visitor;
+use crate::web::submitted::Form;
 use crate::web::synchronizations::{StatusBox, begin, halt};
 use crate::web::{Administrator, Db, PageError, Reply, Reporter, Shell, Wants};
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use askama::Template;
 use diesel_async::AsyncPgConnection;
-use rocket::form::Form;
 use rocket::http::Status;
 use rocket::response::stream::{Event, EventStream};
 use rocket::{Responder, Route, Shutdown, State, post, routes};
@@ -21,6 +20,7 @@ use crate::sync::SyncError;
 use crate::upstream::probe::{Outcome, Probe, Scope, Station, Step};
 use crate::web::live::Live;
 use crate::web::options::OptionsParts;
+use crate::web::submitted::Form;
 use crate::web::{Administrator, Db, PageError, Reply, Wants};
 
 /// Steps on their way to the page.
