@@ -65,20 +65,20 @@ pub struct Valid {
     pub new_password: Option<Zeroizing<String>>,
 }
 
-/// Applies every rule, and asks what the source's name resolves to.
+/// Applies every rule, and asks what the source's name resolves to. Beyond [`validate`] it judges what only a save has to
+/// answer for; **Test connection** may well try a port that is unusual.
 ///
 /// # Errors
 /// All fields that are refused, in the order of the page.
 pub async fn check(current: &SyncOptions, typed: &Typed, world: World<'_>) -> Result<Valid, FieldErrors> {
     let valid = validate(current, typed, world)?;
     let source = &valid.options.source;
-    let asks = source.kind == SourceKind::Upstream;
-    if asks && world.own.is_reached_by(&source.server, source.port).await {
-        let mut errors = FieldErrors::default();
+    let mut errors = FieldErrors::default();
+    if source.kind == SourceKind::Upstream && world.own.is_reached_by(&source.server, source.port).await {
         errors.add(Key::SourceServer, OWN_ADDRESS);
-        return errors.into_result(valid);
     }
-    Ok(valid)
+    ports::check(&current.source, source, &mut errors);
+    errors.into_result(valid)
 }
 
 /// Applies every rule that needs no network.
@@ -366,6 +366,8 @@ fn check_replica(current: &SyncOptions, wanted: &SyncOptions, errors: &mut Field
         }
     }
 }
+
+mod ports;
 
 #[cfg(test)]
 mod tests;

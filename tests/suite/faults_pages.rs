@@ -438,9 +438,25 @@ async fn r216_parts_that_contradict_each_other_are_refused_together() {
     assert_eq!(refused.status(), 422);
     assert!(refused.has("[data-error-summary]"));
     assert_eq!(settings::load(&mut *app.db.conn().await).await.unwrap().version, version);
-    // SSL on the port that is usual without is possible, so it is saved and pointed out
-    let plain = with(&with(&base, &kept), &[("source.ssl", "true"), ("source.port", "8530")]);
-    assert_eq!(admin.post(OPTIONS, &plain).await.status(), 303);
+    // SSL and the port of plain HTTP: told at both fields; whoever says where the files are means it
+    for (port, ssl) in [("8530", "true"), ("80", "true"), ("8531", "false"), ("443", "false")] {
+        let odd = with(&with(&base, &kept), &[("source.ssl", ssl), ("source.port", port)]);
+        let refused = admin.post(OPTIONS, &odd).await;
+        assert_eq!(refused.status(), 422, "{port} {ssl}");
+        assert!(
+            refused.field("source.port").error().contains(port),
+            "{}",
+            refused.field("source.port").error()
+        );
+        assert!(
+            refused.field("source.ssl").error().contains(port),
+            "{}",
+            refused.field("source.ssl").error()
+        );
+        assert_eq!(settings::load(&mut *app.db.conn().await).await.unwrap().version, version);
+    }
+    let meant = [("source.ssl", "true"), ("source.port", "8530"), ("source.content_port", "8530")];
+    assert_eq!(admin.post(OPTIONS, &with(&with(&base, &kept), &meant)).await.status(), 303);
     assert!(admin.get(OPTIONS).await.has("p[data-port-hint=plain]:not([hidden])"));
 }
 
