@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::Listeners;
-use crate::listen::{Door, Hosts, Proxies, Tls, TlsFiles};
+use crate::downstream;
+use crate::listen::{Door, Hosts, Plain, Proxies, Tls, TlsFiles};
+
+/// Watchers ask it at either door, also in plain HTTP; it says ok or not and nothing else.
+const HEALTH: &str = "/healthz";
 
 /// Without anything: plain HTTP, under every name, and no proxy is believed.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +17,8 @@ pub struct Edge {
     pub proxies: Proxies,
     /// Names of the console; the services answer under every name.
     pub hosts: Hosts,
+    /// Plain HTTP gives out nothing but files of updates and `/healthz`.
+    pub require_tls: bool,
     /// What a proxy puts before the console's paths.
     pub base: Arc<str>,
 }
@@ -27,11 +33,23 @@ pub struct EdgeTls {
 
 impl Edge {
     pub(super) fn console_door(&self, tls: Option<Arc<Tls>>) -> Door {
-        Door { tls, proxies: self.proxies.clone(), hosts: self.hosts.clone(), base: self.base.clone() }
+        Door {
+            tls,
+            plain: self.plain(|path| path == HEALTH),
+            proxies: self.proxies.clone(),
+            hosts: self.hosts.clone(),
+            base: self.base.clone(),
+        }
     }
 
     pub(super) fn services_door(&self, tls: Option<Arc<Tls>>) -> Door {
-        Door { tls, proxies: self.proxies.clone(), ..Door::default() }
+        // Servers below fetch files over plain HTTP by their protocol; they are public and checked by digest.
+        let plain = self.plain(|path| path == HEALTH || downstream::is_file(path));
+        Door { tls, plain, proxies: self.proxies.clone(), ..Door::default() }
+    }
+
+    fn plain(&self, open: fn(&str) -> bool) -> Plain {
+        if self.require_tls { Plain::Only(open) } else { Plain::Everything }
     }
 }
 
@@ -45,6 +63,7 @@ impl From<&Listeners> for Edge {
                 files: TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() },
                 services: tls.services,
             }),
+            require_tls: listeners.require_tls,
             proxies: Proxies::new(listeners.trusted_proxies.clone()),
             hosts: match listeners.hosts.is_empty() {
                 false => Hosts::These(listeners.hosts.clone()),

@@ -34,7 +34,11 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
         }
     }
     if let Some(services) = app.services_address() {
-        tracing::info!("services for other servers are at http://{services}/");
+        if context.config.listeners.require_tls {
+            tracing::info!("TLS is required: http://{services}/ gives out files of updates only");
+        } else {
+            tracing::info!("services for other servers are at http://{services}/");
+        }
     }
     if let Some(services) = app.services_tls_address() {
         tracing::info!("and over TLS at https://{services}/");

@@ -17,6 +17,8 @@ pub struct Listeners {
     pub services: SocketAddr,
     /// `WEIR_CONSOLE_INSECURE`: the console may be offered over plain HTTP beyond this computer.
     pub console_insecure: bool,
+    /// `WEIR_REQUIRE_TLS`: plain HTTP gives out the files of updates, `/healthz`, and nothing else. Default: no.
+    pub require_tls: bool,
     /// With a certificate: the console speaks TLS only, and the services also on a port of their own.
     pub tls: Option<TlsListeners>,
     /// `WEIR_HOSTS`: names of the console. Empty: this computer's own while the console is for this computer alone,
@@ -50,6 +52,7 @@ impl Listeners {
             ),
             services: SocketAddr::new(services_ip, reader.port("services_port", Config::SERVICES_PORT)),
             console_insecure: reader.flag("console_insecure", false),
+            require_tls: reader.flag("require_tls", false),
             tls: tls(reader, services_ip),
             hosts: reader.hosts("hosts"),
             trusted_proxies: reader.networks("trusted_proxies"),
@@ -78,6 +81,11 @@ impl Listeners {
                 "services_tls_port",
                 format!("port {port} is taken by the services without TLS already"),
             );
+        }
+        if self.require_tls && self.tls.is_none() && self.trusted_proxies.is_empty() {
+            let problem = "nobody could speak TLS with this server; give it a certificate with WEIR_TLS_CERTIFICATE and \
+                           WEIR_TLS_KEY, or name the reverse proxy that has one in WEIR_TRUSTED_PROXIES";
+            reader.fault("require_tls", problem.into());
         }
         if !console.ip().is_loopback() && !self.console_insecure && self.tls.is_none() {
             reader.fault(

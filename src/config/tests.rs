@@ -101,6 +101,17 @@ fn tls_needs_both_files_and_a_port_of_its_own() {
 }
 
 #[test]
+fn s184_tls_can_be_required_where_somebody_speaks_it() {
+    let required = ("WEIR_REQUIRE_TLS", "true");
+    let text = read(&[required]).unwrap_err().to_string();
+    assert!(text.contains("WEIR_REQUIRE_TLS: nobody could speak TLS with this server"), "{text}");
+    assert!(read(&[required, ("WEIR_TRUSTED_PROXIES", "127.0.0.1")]).unwrap().listeners.require_tls);
+    let pair = [("WEIR_TLS_CERTIFICATE", "/x/cert.pem"), ("WEIR_TLS_KEY", "/x/key.pem")];
+    assert!(read(&[required, pair[0], pair[1]]).unwrap().listeners.require_tls);
+    assert!(!read(&pair).unwrap().listeners.require_tls, "off unless told");
+}
+
+#[test]
 fn proxies_hosts_and_the_base_path_are_read_or_refused_by_name() {
     let config = read(&[
         ("WEIR_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1"),

@@ -21,7 +21,7 @@ mod update_data;
 
 use uuid::Uuid;
 
-pub use paths::NormalisePath;
+pub use paths::{NormalisePath, is_file};
 pub use update_data::{ANSWER_LEN_MAX, UPDATES_MAX};
 
 use crate::content::Store;

@@ -31,6 +31,11 @@ impl Fairing for NormalisePath {
     }
 }
 
+/// Whether a path, in any form, is one of a file of an update.
+pub fn is_file(path: &str) -> bool {
+    normalise(path).starts_with("/content/")
+}
+
 fn normalise(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for character in path.chars() {

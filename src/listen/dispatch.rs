@@ -103,7 +103,7 @@ impl Incoming {
     /// Checks what must be right before the body is read.
     ///
     /// # Errors
-    /// [`Refusal::Method`], [`Refusal::Address`], [`Refusal::Host`], [`Refusal::OtherHost`].
+    /// [`Refusal::Method`], [`Refusal::Address`], [`Refusal::Host`], [`Refusal::OtherHost`], [`Refusal::NeedsTls`].
     pub fn check(mut parts: Parts, peer: SocketAddr, door: &Door) -> Result<Self, Refusal> {
         let method = Method::from_hyp(&parts.method).ok_or(Refusal::Method)?;
         let target = parts.uri.path_and_query().ok_or(Refusal::Address)?;
@@ -123,6 +123,9 @@ impl Incoming {
         let host = Host::parse_owned(text).map_err(|_| Refusal::Host)?;
         if !door.hosts.include(&host) {
             return Err(Refusal::OtherHost);
+        }
+        if !way.is_secure && !door.plain.admits(method, origin.path().as_str()) {
+            return Err(Refusal::NeedsTls(door.secure_address(method, &host, &origin)));
         }
         parts.headers.insert(header::HOST, value);
         let arrival = Arrival { is_secure: way.is_secure, base: door.base.clone() };

@@ -19,14 +19,25 @@ pub enum Hosts {
 
 impl Hosts {
     pub(super) fn include(&self, host: &Host<'_>) -> bool {
-        let name = host.domain().as_str().trim_end_matches('.').to_ascii_lowercase();
-        let name = name.trim_start_matches('[').trim_end_matches(']');
+        let name = bare(host);
         match self {
             Self::Any => true,
-            Self::Local => is_local(name),
-            Self::These(names) => is_local(name) || names.iter().any(|one| covers(one, name)),
+            Self::Local => is_local(&name),
+            Self::These(names) => is_local(&name) || names.iter().any(|one| covers(one, &name)),
         }
     }
+
+    /// Whether the administrator named it, so that an address may be made of it.
+    pub(super) fn list(&self, host: &Host<'_>) -> bool {
+        let name = bare(host);
+        matches!(self, Self::These(names) if names.iter().any(|one| covers(one, &name)))
+    }
+}
+
+/// Small letters, without port, brackets and last dot.
+fn bare(host: &Host<'_>) -> String {
+    let name = host.domain().as_str().trim_end_matches('.').to_ascii_lowercase();
+    name.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 fn is_local(name: &str) -> bool {

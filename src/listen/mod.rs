@@ -11,6 +11,7 @@ mod connections;
 mod dispatch;
 mod hosts;
 mod limits;
+mod plain;
 mod refusal;
 mod server;
 mod tls;
@@ -20,6 +21,7 @@ pub use arrival::{Arrival, Proxies};
 pub use dispatch::{Site, quiet_config};
 pub use hosts::Hosts;
 pub use limits::Limits;
+pub use plain::Plain;
 pub use server::{Door, HSTS, Listener, Serving};
 pub use tls::{Tls, TlsError, TlsFiles};
 

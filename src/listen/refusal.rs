@@ -11,12 +11,14 @@ use super::answer::Answer;
 use super::connections::Connection;
 
 /// Why a request is answered here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// No Host header, more than one, an unreadable one, or one that contradicts the request line.
     Host,
     /// A host that this listener does not answer for.
     OtherHost,
+    /// Plain HTTP where TLS is required; with the same address over TLS, where that is known.
+    NeedsTls(Option<String>),
     /// The request line names no path we can read.
     Address,
     /// A method HTTP does not know.
@@ -35,16 +37,21 @@ pub enum Refusal {
 
 impl Refusal {
     /// Whether the peer may still be sending what nobody will read.
-    pub fn leaves_a_body(self) -> bool {
-        matches!(self, Self::BodyTooLarge | Self::Busy)
+    pub fn leaves_a_body(&self) -> bool {
+        matches!(self, Self::BodyTooLarge | Self::Busy | Self::NeedsTls(_))
     }
 
-    fn status_and_text(self) -> (StatusCode, &'static str) {
+    fn status_and_text(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Host => (StatusCode::BAD_REQUEST, "The request must name one host."),
             Self::OtherHost => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "This server does not answer under this name. Its administrator can add the name to WEIR_HOSTS.",
+            ),
+            Self::NeedsTls(Some(_)) => (StatusCode::TEMPORARY_REDIRECT, "This page is at its https address."),
+            Self::NeedsTls(None) => (
+                StatusCode::FORBIDDEN,
+                "This server requires TLS: ask with https. Over plain HTTP it gives out files of updates only.",
             ),
             Self::Address => (StatusCode::BAD_REQUEST, "The address of this request cannot be read."),
             Self::Method => (StatusCode::NOT_IMPLEMENTED, "This server does not know that method."),
@@ -82,6 +89,11 @@ impl Refusal {
             answer.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         answer.headers_mut().insert(header::CONTENT_LENGTH, length);
+        if let Self::NeedsTls(Some(address)) = &self
+            && let Ok(address) = HeaderValue::from_str(address)
+        {
+            answer.headers_mut().insert(header::LOCATION, address);
+        }
         answer
     }
 }

@@ -21,6 +21,7 @@ use super::connections::{Admitted, Connection, Connections, Phase};
 use super::dispatch::{Incoming, Site};
 use super::hosts::Hosts;
 use super::limits::Limits;
+use super::plain::Plain;
 use super::refusal::{NO_ROOM, Refusal, SPEAK_TLS};
 use super::tls::Tls;
 use super::watched::Watched;
@@ -38,6 +39,7 @@ const PLAIN_BYTES: usize = 16 * 1024;
 pub struct Door {
     /// Speaks TLS only; without it plain HTTP.
     pub tls: Option<Arc<Tls>>,
+    pub plain: Plain,
     pub proxies: Proxies,
     pub hosts: Hosts,
     /// What a proxy puts before our paths: empty, or a path such as `/weir` without a slash at the end.

@@ -84,6 +84,40 @@ async fn r177_r194_over_tls_cookies_are_secure_and_every_answer_asks_for_tls_fro
     assert_eq!(visitor.get("/").await.status(), 200, "whoever is connected stays so");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn s184_where_tls_is_required_plain_http_gives_out_files_and_nothing_else() {
+    let (folder, lab) = (tempfile::tempdir().unwrap(), Authority::new("Laboratory CA"));
+    let files = lab.issue(&NAMES).write_to(folder.path());
+    let app = TestApp::start_with(|config| {
+        with_tls(files)(config);
+        config.edge.require_tls = true;
+    })
+    .await;
+    let plain = Visitor::new(&app.services_url(""));
+    let secure = Visitor::trusting(&format!("https://127.0.0.1:{}", app.services_tls_port()), &lab, None);
+    for path in [
+        "/ServerSyncWebService/ServerSyncWebService.asmx",
+        "/dssauthwebservice//DssAuthWebService.asmx",
+        "/ReportingWebService/ReportingWebService.asmx",
+        "/Content/../ServerSyncWebService/ServerSyncWebService.asmx",
+        "/Content/00/0000000000000000000000000000000000000000.cab",
+    ] {
+        let refused = plain.post_raw(path, &[("x", "y")]).await;
+        assert_eq!(refused.status(), 403, "{path}");
+        assert!(refused.body.starts_with("This server requires TLS: ask with https."), "{}", refused.body);
+        assert_eq!((refused.location(), refused.header("strict-transport-security")), ("", ""));
+        assert_ne!(secure.post_raw(path, &[("x", "y")]).await.status(), 403, "{path}");
+    }
+    assert_eq!(plain.get("/ServerSyncWebService/ServerSyncWebService.asmx").await.status(), 403);
+    assert_eq!(plain.get("/").await.status(), 403);
+    // a file that is not there is looked for, in any way of writing its path
+    for path in ["/Content", "/content", "//CONTENT"] {
+        let file = format!("{path}/00/0000000000000000000000000000000000000000.cab");
+        assert_eq!(plain.get(&file).await.status(), 404, "{file}");
+    }
+    assert_eq!(plain.get("/healthz").await.status(), 200);
+}
+
 /// `weir doctor`: whether all is well, and what it says of the certificate.
 async fn doctor(db: &TestDatabase, data: &Path, variables: &[(&str, &str)]) -> (String, String) {
     let mut command = weir(db, data, &["doctor", "--json"]);

@@ -135,3 +135,52 @@ async fn r166_r192_a_stranger_is_not_believed_and_another_name_is_refused() {
         assert!(status == 303 || page.body.contains("WEIR_HOSTS"), "{}", page.body);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s184_behind_a_proxy_only_what_came_over_tls_is_answered() {
+    let app = TestApp::start_with(|config| {
+        config.edge.proxies = Proxies::new(vec!["127.0.0.1/32".parse().unwrap()]);
+        config.edge.hosts = Hosts::These(vec!["weir.corp.example".to_owned()]);
+        config.edge.base = "/weir".into();
+        config.edge.require_tls = true;
+    })
+    .await;
+    app.account("anna", Role::Administrator).await;
+    let (proxy, stranger) = (app.visitor(), app.visitor_from(7));
+    let ask = async |visitor: &Visitor, method: Method, path: &str, host: &str, scheme: &str| {
+        let request = visitor.request(method, path).header("Host", host).header("X-Forwarded-Proto", scheme);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        let request = request.header("Sec-Fetch-Site", "same-origin");
+        visitor.send(request.body(format!("name=anna&password={}", PASSWORD.replace(' ', "+")))).await
+    };
+    let listed = "weir.corp.example:80";
+    for (visitor, scheme) in [(&proxy, "http"), (&stranger, "https"), (&stranger, "http")] {
+        // a page under a listed name is at its https address, whatever it is
+        let moved = ask(visitor, Method::GET, "/updates?q=a%20b", listed, scheme).await;
+        assert_eq!(moved.status(), 307, "{scheme}");
+        assert_eq!(moved.location(), "https://weir.corp.example/weir/updates?q=a%20b");
+        assert_eq!((moved.header("set-cookie"), moved.header("strict-transport-security")), ("", ""));
+        assert!(!moved.body.contains('<'), "no content: {}", moved.body);
+        // no address is made of a name that nobody listed
+        let refused = ask(visitor, Method::GET, "/", "localhost:8540", scheme).await;
+        assert_eq!((refused.status(), refused.location()), (403, ""));
+        for (method, path) in [(Method::POST, "/login"), (Method::POST, "/theme"), (Method::DELETE, "/users")]
+        {
+            let refused = ask(visitor, method, path, listed, scheme).await;
+            assert_eq!((refused.status(), refused.header("set-cookie")), (403, ""), "{path}");
+            assert!(refused.body.contains("requires TLS"), "{}", refused.body);
+        }
+        assert_eq!(ask(visitor, Method::GET, "/healthz", listed, scheme).await.status(), 200);
+    }
+    let sessions =
+        "SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM audit WHERE action LIKE 'sign-in%')";
+    assert_eq!(app.db.client().await.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0), 0);
+    let signed_in = ask(&proxy, Method::POST, "/login", listed, "https").await;
+    assert_eq!(signed_in.status(), 303, "{}", signed_in.body);
+    assert!(signed_in.header("set-cookie").starts_with("__Host-weir="));
+    // the services too: behind the same proxy it counts, past it nothing does
+    let services = Visitor::new(&app.services_url(""));
+    let soap = "/ServerSyncWebService/ServerSyncWebService.asmx";
+    assert_eq!(ask(&services, Method::POST, soap, listed, "http").await.status(), 403);
+    assert_ne!(ask(&services, Method::POST, soap, listed, "https").await.status(), 403);
+}

@@ -127,6 +127,22 @@ pub(super) async fn ports(config: &Config) -> Vec<Check> {
     checks
 }
 
+/// What `WEIR_REQUIRE_TLS` means here; `None` where it is off.
+pub(super) fn required_tls(config: &Config) -> Option<Check> {
+    let started = Instant::now();
+    let listeners = &config.listeners;
+    let by = match &listeners.tls {
+        _ if !listeners.require_tls => return None,
+        Some(tls) => format!("the services are at port {} for it", tls.services.port()),
+        None => "the reverse proxies that are trusted speak it".to_owned(),
+    };
+    let text = format!(
+        "TLS is required; {by}. Over plain HTTP only files of updates are given out, which servers below fetch so \
+         and check by their digests."
+    );
+    Some(Check::new("require-tls", "TLS required", Outcome::passed(text), started.elapsed()))
+}
+
 /// The certificate and its key fit, and are good for a while; `None` where none are named.
 pub(super) fn certificate(config: &Config) -> Option<Check> {
     let started = Instant::now();

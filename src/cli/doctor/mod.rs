@@ -53,7 +53,12 @@ async fn examine(config: &Config, report: &mut Report) {
             None
         }
     };
-    for check in checks::ports(config).await.into_iter().chain(checks::certificate(config)) {
+    for check in checks::ports(config)
+        .await
+        .into_iter()
+        .chain(checks::certificate(config))
+        .chain(checks::required_tls(config))
+    {
         report.add(check);
     }
     let started = Instant::now();
