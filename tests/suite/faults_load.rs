@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -70,7 +72,7 @@ async fn r246_a_flood_is_answered_or_refused_at_once_and_leaves_nothing() {
     let person = server.visitor();
     assert_eq!(person.sign_in("anna", PASSWORD).await.status(), 303);
     person.get("/updates").await;
-    let before = descriptors_of(server.id());
+    let (before, memory) = (descriptors_of(server.id()), kilobytes(server.id(), "VmRSS"));
     let origin = format!("http://127.0.0.1:{}", server.console);
     let from = |last| Visitor::from_address(&origin, Some(Ipv4Addr::new(127, 0, 0, last).into()));
     let attackers: Vec<Visitor> = (2..10).map(from).collect();
@@ -109,6 +111,9 @@ async fn r246_a_flood_is_answered_or_refused_at_once_and_leaves_nothing() {
         assert!(Instant::now() < until, "{before} descriptors became {}", descriptors_of(server.id()));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let after = kilobytes(server.id(), "VmRSS");
+    println!("{memory} kB became {after} kB");
+    assert!(after < memory * 2 + 64 * 1024, "{memory} kB became {after} kB");
 }
 
 /// One server below, which asks for everything: lists, then every document.
@@ -209,6 +214,36 @@ async fn a_run(db: &TestDatabase, data: &Path, above: &TestApp, breaks: bool) {
     }
 }
 
+/// A run that loses its database or is stopped at some moment; how it ends is its own affair, but it ends.
+async fn a_disturbed_run(db: &TestDatabase, data: &Path, above: &TestApp, random: &mut StdRng) {
+    change_options(db, |options| use_upstream(options, above.services_port())).await;
+    let after = Duration::from_millis(random.random_range(0..1_500));
+    let sql = if random.random_bool(0.5) {
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    } else {
+        "UPDATE sync_runs SET state = 'stopping' WHERE state = 'running'"
+    };
+    let disturb = async {
+        tokio::time::sleep(after).await;
+        db.client().await.query(sql, &[]).await.unwrap();
+    };
+    tokio::join!(crate::support::process::output(weir(db, data, &["sync", "--wait"])), disturb);
+    let client = db.client().await;
+    let until = Instant::now() + Duration::from_secs(120);
+    let open = "SELECT count(*) FROM sync_runs WHERE finished_at IS NULL";
+    while client.query_one(open, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        assert!(Instant::now() < until, "a disturbed run does not end");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Connections that the servers of a database hold.
+async fn connections_of(db: &TestDatabase) -> i64 {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    db.client().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn r248_r251_runs_good_and_bad_stay_within_their_memory_and_leave_nothing() {
     let above = TestApp::with_sample(many(150, 20_000), 11).await;
@@ -224,19 +259,37 @@ async fn r248_r251_runs_good_and_bad_stay_within_their_memory_and_leave_nothing(
     let person = Visitor::new(&format!("http://127.0.0.1:{}", server.console));
     a_run(&db, data.path(), &above, false).await;
     let first = (kilobytes(server.id(), "VmRSS"), descriptors_of(server.id()));
-    for nth in 0..many(3, 200) {
-        a_run(&db, data.path(), &above, nth % 2 == 0).await;
+    let connections = connections_of(&db).await;
+    let mut random = StdRng::seed_from_u64(251);
+    let until = Instant::now() + Duration::from_secs(many(0, 15 * 60) as u64);
+    let (mut nth, mut disturbed) = (0, 0);
+    while nth < 4 || Instant::now() < until {
+        match nth % 4 {
+            0 => a_run(&db, data.path(), &above, true).await,
+            1 => a_run(&db, data.path(), &above, false).await,
+            _ => {
+                a_disturbed_run(&db, data.path(), &above, &mut random).await;
+                disturbed += 1;
+            }
+        }
+        nth += 1;
         assert_eq!(person.get("/login").await.status(), 303, "setup is still to be done");
     }
     a_run(&db, data.path(), &above, false).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (peak, last) = (kilobytes(server.id(), "VmHWM"), kilobytes(server.id(), "VmRSS"));
-    println!("peak {peak} kB; {} kB after the first run, {last} kB after the last", first.0);
+    println!(
+        "{nth} runs, {disturbed} of them disturbed: peak {peak} kB; {} kB after the first run, {last} kB after the last",
+        first.0
+    );
     assert!(last < first.0 * 3 / 2 + 20_000, "{} kB became {last} kB", first.0);
     let open = descriptors_of(server.id());
     assert!(open <= first.1 + 10, "{} descriptors became {open}", first.1);
     assert_eq!(leftovers(data.path()), 0);
     let client = db.client().await;
-    let broken = "SELECT count(*) FROM sync_runs WHERE state IN ('requested', 'running')";
-    assert_eq!(client.query_one(broken, &[]).await.unwrap().get::<_, i64>(0), 0);
+    let open = "SELECT count(*) FROM sync_runs WHERE finished_at IS NULL";
+    assert_eq!(client.query_one(open, &[]).await.unwrap().get::<_, i64>(0), 0);
+    drop(client);
+    let now = connections_of(&db).await;
+    assert!(now <= connections + 6, "{connections} connections of the database became {now}");
 }
