@@ -8,6 +8,7 @@ mod architecture;
 mod backup;
 mod browser_pages;
 mod browser_path;
+mod cabinets;
 mod catalog;
 mod cluster;
 mod connections;

@@ -1,8 +1,11 @@
 //! Small update documents, made by hand so that tests know every fact in them.
 
 use uuid::Uuid;
+use weir::protocol::cabinet::encode_mszip;
 use weir::protocol::ids::RevisionKey;
 use weir::protocol::server_sync::UpdateBlob;
+
+use super::lzx;
 
 /// One revision of a scripted catalogue.
 #[derive(Debug, Clone)]
@@ -119,14 +122,17 @@ impl Doc {
         self.kind != "Software"
     }
 
-    /// Odd ones come compressed, as on real servers.
+    /// Odd ones come compressed: as from real servers, and as from ours.
     pub fn blob(&self) -> UpdateBlob {
-        let text = self.text.clone().unwrap_or_else(|| self.xml());
-        if self.key.update_id.as_u128() % 2 == 1 && self.text.is_none() {
-            UpdateBlob::Compressed(weir::protocol::cabinet::encode_mszip(&text).unwrap())
-        } else {
-            UpdateBlob::Text(text)
-        }
+        let Some(text) = &self.text else {
+            let text = self.xml();
+            return match self.key.update_id.as_u128() % 4 {
+                1 => UpdateBlob::Compressed(lzx::cabinet(&text, lzx::REAL_WINDOW)),
+                3 => UpdateBlob::Compressed(encode_mszip(&text).unwrap()),
+                _ => UpdateBlob::Text(text),
+            };
+        };
+        UpdateBlob::Text(text.clone())
     }
 
     /// The document as text.

@@ -12,6 +12,7 @@ pub mod database;
 pub mod documents;
 pub mod file_server;
 pub mod link;
+pub mod lzx;
 pub mod nginx;
 pub mod ntlm;
 pub mod old_tls;
