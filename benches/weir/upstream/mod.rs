@@ -1,8 +1,11 @@
 //! The scripted update server: a generated catalogue in memory, in a process of its own.
 
 mod answers;
+#[path = "../../../tests/suite/support/lzx.rs"]
+mod lzx;
 mod server;
 mod shelf;
+mod widen;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -40,7 +43,7 @@ pub struct State {
     pub sent: u64,
     /// Bytes of those answers.
     pub bytes: u64,
-    /// Documents it holds as cabinets, and the bytes of all documents in UTF-16 and on the wire.
+    /// Documents it holds as cabinets, most of them LZX, and the bytes of all documents in UTF-16 and on the wire.
     pub cabinets: u64,
     pub unpacked_bytes: u64,
     pub wire_bytes: u64,

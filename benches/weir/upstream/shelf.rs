@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use uuid::Uuid;
 use weir::protocol::cabinet;
 use weir::protocol::document::UpdateDocument;
@@ -13,10 +13,17 @@ use weir::protocol::server_sync::{
 use weir::protocol::soap::SoapVersion;
 use weir::sample::SampleRevision;
 
-use super::State;
+use super::widen::{has_rules, widen};
+use super::{State, lzx};
 
 /// UTF-16 bytes above which a document travels in a cabinet. Source: what real servers were seen to do.
 const PLAIN_BYTES_MAX: usize = 5_120;
+/// One cabinet in this many is MSZIP; the others are LZX.
+const MSZIP_EVERY: u128 = 100;
+/// The one very large document comes after so many others.
+const LARGE_AT: usize = 1_000;
+/// Documents that are made together.
+const BATCH: usize = 512;
 const OPEN: &[u8] = b"<updates>";
 const CLOSE: &[u8] = b"</updates>";
 
@@ -33,10 +40,20 @@ struct Entry {
     element: Vec<u8>,
 }
 
+/// An entry that is not on the shelf yet.
+struct Made {
+    entry: Entry,
+    is_cabinet: bool,
+    /// Of the document in UTF-16.
+    unpacked_bytes: u64,
+}
+
 /// Everything there is, in the order of its publication.
 #[derive(Default)]
 pub struct Shelf {
     entries: Vec<Entry>,
+    /// The one very large document is among them.
+    has_large: bool,
     places: HashMap<RevisionKey, usize>,
     /// Counts publications; the anchors.
     pub clock: u64,
@@ -44,35 +61,37 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Adds what was published together.
+    /// Adds what was published together. Documents are made on two threads.
     pub fn publish(&mut self, revisions: impl Iterator<Item = SampleRevision>) -> Result<()> {
         self.clock += 1;
-        for revision in revisions {
-            let document = UpdateDocument::parse(&revision.document)?;
-            let marked = document.prerequisites.iter().filter(|group| group.is_category);
-            let unpacked = revision.document.encode_utf16().count() * 2;
-            let blob = match unpacked <= PLAIN_BYTES_MAX {
-                true => UpdateBlob::Text(revision.document),
-                false => {
-                    self.state.cabinets += 1;
-                    UpdateBlob::Compressed(cabinet::encode_mszip(&revision.document)?)
-                }
-            };
-            let element = element(revision.key, blob)?;
-            self.state.revisions += 1;
-            self.state.unpacked_bytes += unpacked as u64;
-            self.state.wire_bytes += element.len() as u64;
-            self.places.insert(revision.key, self.entries.len());
-            self.entries.push(Entry {
-                key: revision.key,
-                changed: self.clock,
-                is_category: revision.kind.is_configuration(),
-                categories: marked.flat_map(|group| group.any_of.iter().copied()).collect(),
-                parts: document.bundles.concat(),
-                element,
+        let mut revisions = revisions.peekable();
+        while revisions.peek().is_some() {
+            let mut batch: Vec<(SampleRevision, bool)> = Vec::with_capacity(BATCH);
+            for revision in revisions.by_ref().take(BATCH) {
+                let place = self.entries.len() + batch.len();
+                let large = place >= LARGE_AT && !self.has_large && has_rules(&revision);
+                self.has_large |= large;
+                batch.push((revision, large));
+            }
+            let (first, second) = batch.split_at(batch.len() / 2);
+            let (first, second) = std::thread::scope(|scope| {
+                let first = scope.spawn(|| first.iter().map(make).collect::<Result<Vec<Made>>>());
+                let second = second.iter().map(make).collect::<Result<Vec<Made>>>();
+                (first.join(), second)
             });
+            let first = first.map_err(|_| anyhow!("making a document panicked"))??;
+            first.into_iter().chain(second?).for_each(|made| self.add(made));
         }
         Ok(())
+    }
+
+    fn add(&mut self, made: Made) {
+        self.state.revisions += 1;
+        self.state.cabinets += u64::from(made.is_cabinet);
+        self.state.unpacked_bytes += made.unpacked_bytes;
+        self.state.wire_bytes += made.entry.element.len() as u64;
+        self.places.insert(made.entry.key, self.entries.len());
+        self.entries.push(Entry { changed: self.clock, ..made.entry });
     }
 
     /// What a filter lists, with everything that belongs to it.
@@ -113,6 +132,29 @@ impl Shelf {
     fn find(&self, key: &RevisionKey) -> Option<&Entry> {
         self.places.get(key).map(|place| &self.entries[*place])
     }
+}
+
+/// Makes a document as real servers send it, and its element.
+fn make((revision, large): &(SampleRevision, bool)) -> Result<Made> {
+    let text = widen(revision, *large);
+    let document = UpdateDocument::parse(&text)?;
+    let marked = document.prerequisites.iter().filter(|group| group.is_category);
+    let unpacked_bytes = text.encode_utf16().count() * 2;
+    let is_cabinet = unpacked_bytes > PLAIN_BYTES_MAX;
+    let blob = match (is_cabinet, revision.key.update_id.as_u128() % MSZIP_EVERY) {
+        (false, _) => UpdateBlob::Text(text),
+        (true, 0) => UpdateBlob::Compressed(cabinet::encode_mszip(&text)?),
+        (true, _) => UpdateBlob::Compressed(lzx::cabinet(&text, lzx::REAL_WINDOW)),
+    };
+    let entry = Entry {
+        key: revision.key,
+        changed: 0,
+        is_category: revision.kind.is_configuration(),
+        categories: marked.flat_map(|group| group.any_of.iter().copied()).collect(),
+        parts: document.bundles.concat(),
+        element: element(revision.key, blob)?,
+    };
+    Ok(Made { entry, is_cabinet, unpacked_bytes: unpacked_bytes as u64 })
 }
 
 /// What stands before and after the elements of an answer.
