@@ -3,8 +3,9 @@
 # make torture  the long tests in their full length: every time zone, a hundred moments under kills, 250 kills inside
 #               runs, 50 during downloads, a full disk, 2,000 files beside curl and rclone where those are installed,
 #               many random histories; takes about an hour
-# make bench  measures Weir against the least a program could do with the same bytes; more than an hour
-# make bench-quick  the same with small catalogues; under two minutes once it is built
+# make bench  measures Weir against the least a program could do with the same bytes; about 40 minutes, or only some
+#             goals with JOBS=A1,F1
+# make bench-quick  the same with small catalogues and few files; under two minutes once it is built
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
@@ -34,10 +35,10 @@ torture: tools-test
 	WEIR_TORTURE=1 cargo test --test suite scale -- --nocapture
 
 bench: tools-bench
-	cargo bench --quiet --bench weir
+	cargo bench --quiet --bench weir -- $(if $(JOBS),--only $(JOBS))
 
 bench-quick: tools-bench
-	cargo bench --quiet --bench weir -- --quick
+	cargo bench --quiet --bench weir -- --quick $(if $(JOBS),--only $(JOBS))
 
 screenshots: tools-test
 	WEIR_SCREENSHOTS=$(CURDIR)/screenshots cargo test --test suite browser
@@ -49,4 +50,4 @@ tools-test:
 	@.ci/install cc=build-essential postgres=postgresql chromium=chromium chromedriver=chromium-driver squid=squid openssl=openssl nginx=nginx-light
 
 tools-bench:
-	@.ci/install cc=build-essential postgres=postgresql nginx=nginx-light
+	@.ci/install cc=build-essential postgres=postgresql nginx=nginx-light curl=curl rclone=rclone

@@ -15,11 +15,12 @@ const USAGE: &str =
   --runs    how often each is measured (odd; 5, with --quick 3)
   --sizes   three catalogues, in revisions; the one in the middle is the one most jobs use";
 
-/// One of four programs.
+/// One of five programs.
 pub enum Role {
     KeepDatabase(PathBuf),
     Upstream(upstream::What),
     Floor(floor::What),
+    FloorOfFiles(floor::files::What),
     Bench(Options),
 }
 
@@ -50,6 +51,7 @@ pub fn read() -> Result<Role> {
         Some("keep-database") => Ok(Role::KeepDatabase(words.nth(1).context("a data folder")?.into())),
         Some("upstream") => upstream::What::read(words.skip(1)).map(Role::Upstream),
         Some("floor") => floor::What::read(words.skip(1)).map(Role::Floor),
+        Some("floor-files") => floor::files::What::read(words.skip(1)).map(Role::FloorOfFiles),
         _ => bench_options(words).map(Role::Bench),
     }
 }

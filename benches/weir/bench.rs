@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -18,14 +19,14 @@ pub struct Bench {
     pub folder: tempfile::TempDir,
 }
 
-/// Measures what was asked for and reports it. Ends well whether goals are met or not.
+/// Measures what was asked for and reports it. Ends well whether goals are met or not, unless a job failed.
 pub fn run(options: Options) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(measure(options))?;
-    Ok(ExitCode::SUCCESS)
+    runtime.block_on(measure(options))
 }
 
-async fn measure(options: Options) -> Result<()> {
+async fn measure(options: Options) -> Result<ExitCode> {
+    let began = Instant::now();
     let (processors, memory_bytes) = procfs::machine();
     let mut report = Report {
         at: chrono::Utc::now().to_rfc3339(),
@@ -36,6 +37,7 @@ async fn measure(options: Options) -> Result<()> {
         processors,
         memory_bytes,
         load_before: procfs::load(),
+        seconds: 0,
         outcomes: Vec::new(),
     };
     let folder = tempfile::Builder::new().prefix("weir-bench-").tempdir()?;
@@ -45,9 +47,12 @@ async fn measure(options: Options) -> Result<()> {
         say("pg_stat_statements is not installed: SQL statements are not counted");
     }
     let mut bench = Bench { options, databases, folder };
-    report.outcomes = jobs::all(&mut bench).await?;
+    report.outcomes = jobs::all(&mut bench).await;
+    report.seconds = began.elapsed().as_secs();
     report.print();
-    report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench"))
+    report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench"))?;
+    let failed = report.outcomes.iter().any(|one| one.met == Some(false) && one.value.is_none());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The database runs as another account when we are root, and must be able to pass through.

@@ -6,11 +6,13 @@
 mod arguments;
 mod bench;
 mod databases;
+mod files;
 mod floor;
 mod http;
 mod jobs;
 mod measure;
 mod nginx;
+mod opponents;
 mod procfs;
 mod product;
 mod report;
@@ -28,6 +30,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Role::KeepDatabase(folder) => Ok(weir::db::keep_cluster(&folder)),
         Role::Upstream(what) => upstream::serve(what).map(|()| ExitCode::SUCCESS),
         Role::Floor(what) => floor::run(what).map(|()| ExitCode::SUCCESS),
+        Role::FloorOfFiles(what) => floor::files::run(what).map(|()| ExitCode::SUCCESS),
         Role::Bench(options) => bench::run(options),
     }
 }

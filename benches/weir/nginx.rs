@@ -1,4 +1,4 @@
-//! nginx, serving one file on a port of its own; nothing of the machine's own nginx is touched.
+//! nginx, giving out a folder on a port of its own; nothing of the machine's own nginx is touched.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,27 +26,25 @@ impl Nginx {
         folders.map(|folder| folder.join("nginx")).find(|program| program.exists()).map(Self)
     }
 
-    /// Serves these bytes as `/page`.
-    pub async fn serve(self, folder: &Path, bytes: &[u8]) -> Result<Serving> {
-        let root = folder.join("nginx");
-        std::fs::create_dir_all(&root)?;
-        std::fs::write(root.join("page"), bytes)?;
+    /// Gives out what is below `root`; `state` is a folder for its own files.
+    pub async fn serve(self, root: &Path, state: &Path) -> Result<Serving> {
+        std::fs::create_dir_all(state)?;
         let port = free_port()?;
-        let shown = root.display();
+        let (root, shown) = (root.display(), state.display());
         let settings = format!(
             "daemon off;\nmaster_process off;\npid {shown}/pid;\nerror_log {shown}/error.log;\n\
              events {{ worker_connections 512; }}\n\
              http {{ access_log off; sendfile on; keepalive_requests 1000000; default_type text/html;\n\
              client_body_temp_path {shown}/body; proxy_temp_path {shown}/proxy; fastcgi_temp_path {shown}/fastcgi;\n\
              uwsgi_temp_path {shown}/uwsgi; scgi_temp_path {shown}/scgi;\n\
-             server {{ listen 127.0.0.1:{port}; root {shown}; }} }}\n"
+             server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
         );
-        let file = root.join("nginx.conf");
+        let file = state.join("nginx.conf");
         std::fs::write(&file, settings)?;
         let child = Command::new(self.0)
             .arg("-c")
             .arg(file)
-            .args(["-e".as_ref(), root.join("error.log").as_os_str()])
+            .args(["-e".as_ref(), state.join("error.log").as_os_str()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -51,6 +51,11 @@ impl Outcome {
         Self { id, job, goal, measured, value: Some(value), met: Some(met), load, details }
     }
 
+    /// A goal whose job failed, and why.
+    pub fn failed(id: &'static str, job: impl Into<String>, goal: &str, why: String) -> Self {
+        Self { measured: format!("failed: {why}"), met: Some(false), ..Self::skipped(id, job, goal, "") }
+    }
+
     /// A goal that was not measured, and why.
     pub fn skipped(id: &'static str, job: impl Into<String>, goal: &str, why: impl Into<String>) -> Self {
         let (job, goal, measured) = (job.into(), goal.to_owned(), format!("not measured: {}", why.into()));
@@ -72,6 +77,8 @@ pub struct Report {
     pub processors: usize,
     pub memory_bytes: u64,
     pub load_before: f64,
+    /// The whole bench took so long.
+    pub seconds: u64,
     pub outcomes: Vec<Outcome>,
 }
 
@@ -92,8 +99,12 @@ impl Report {
             println!("{:<9} {:<job$}  {:<goal$}  {met:<6}  {}", one.id, one.job, one.goal, one.measured);
         }
         println!(
-            "\n{} processors, load {:.1} before; medians of {} runs.",
-            self.processors, self.load_before, self.runs
+            "\n{} processors, load {:.1} before; medians of {} runs; {} min {:02} s in all.",
+            self.processors,
+            self.load_before,
+            self.runs,
+            self.seconds / 60,
+            self.seconds % 60
         );
     }
 

@@ -68,6 +68,11 @@ impl Server {
         }
     }
 
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Time it computed so far.
     pub fn cpu(&self) -> Duration {
         procfs::stat(self.child.id()).map(|stat| stat.own).unwrap_or_default()

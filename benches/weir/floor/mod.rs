@@ -3,6 +3,7 @@
 
 mod decode;
 mod fetch;
+pub mod files;
 mod tables;
 
 use std::time::Instant;

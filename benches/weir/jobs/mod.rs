@@ -1,10 +1,12 @@
 //! What is measured, a file for each kind of job.
 
 mod again;
+mod files;
 mod initial;
 mod interrupted;
 mod loaded;
 mod options;
+mod outcomes;
 mod pages;
 mod slow;
 mod start;
@@ -14,106 +16,134 @@ use anyhow::Result;
 use crate::bench::{Bench, say};
 use crate::report::Outcome;
 use crate::stage::Stage;
+use again::Again;
+use initial::Initial;
+use outcomes::Outcomes;
 
-/// Everything that was asked for.
-pub async fn all(bench: &mut Bench) -> Result<Vec<Outcome>> {
-    let mut outcomes = Vec::new();
+/// Everything that was asked for. A job that fails has a line that says so, and the others go on.
+pub async fn all(bench: &mut Bench) -> Vec<Outcome> {
+    let mut outcomes = Outcomes::new(&bench.options);
+    if bench.options.wants(&["C1", "M"]) {
+        outcomes.take(&["C1"], files::mixed(bench).await);
+    }
+    if bench.options.wants(&["C3"]) {
+        outcomes.take(&["C3"], files::small(bench).await.map(|one| vec![one]));
+    }
     if bench.options.wants(&["A1", "A4", "A5", "B1", "B2", "M"]) {
-        outcomes.extend(synchronizations(bench).await?);
+        synchronizations(bench, &mut outcomes).await;
     }
-    if bench.options.wants(&["E1", "E2", "F1", "F2", "M", "S"]) {
-        outcomes.extend(console(bench).await?);
+    if bench.options.wants(&["E1", "E2"]) {
+        let [small, usual, _] = bench.options.sizes;
+        let mut lists = Vec::new();
+        for size in [small, usual] {
+            match list(bench, size).await {
+                Ok(one) => lists.push(one),
+                Err(error) => outcomes.fail(&["E2"], &error),
+            }
+        }
+        console(bench, lists, &mut outcomes).await;
+    } else if bench.options.wants(&["F1", "F2", "M", "S"]) {
+        console(bench, Vec::new(), &mut outcomes).await;
     }
-    if bench.options.wants(&["C1", "C3"]) {
-        let why = "the tests of the store measure it against curl and rclone";
-        outcomes.push(Outcome::skipped(
-            "C1",
-            "2 GiB of mixed files",
-            "at most 1.10 x the faster opponent",
-            why,
-        ));
-        outcomes.push(Outcome::skipped(
-            "C3",
-            "10,000 files of 20 KB",
-            "at least 0.8 x of curl --parallel",
-            why,
-        ));
-    }
-    outcomes.sort_by_key(|one| one.id);
-    Ok(outcomes)
+    outcomes.complete()
 }
 
-/// The jobs that need a console: a large list of updates, and the options.
-async fn console(bench: &mut Bench) -> Result<Vec<Outcome>> {
-    let [small, usual, large] = bench.options.sizes;
-    let mut outcomes = Vec::new();
-    let mut lists = Vec::new();
-    if bench.options.wants(&["E1", "E2"]) {
-        for size in [small, usual] {
-            lists.push(pages::measure(bench, loaded::load(bench, size).await?).await?);
-            bench.databases.remove(&loaded::name(bench, size)).await?;
-        }
-    }
-    let largest = loaded::load(bench, large).await?;
+/// The list of updates at a size that no other job needs.
+async fn list(bench: &Bench, size: usize) -> Result<pages::Lists> {
+    let lists = pages::measure(bench, &loaded::load(bench, size).await?).await?;
+    bench.databases.remove(&loaded::name(bench, size)).await?;
+    Ok(lists)
+}
+
+/// The jobs that need a console on the large catalogue. `lists`: the list of updates at the smaller sizes.
+async fn console(bench: &mut Bench, mut lists: Vec<pages::Lists>, outcomes: &mut Outcomes) {
+    let largest = match loaded::load(bench, bench.options.sizes[2]).await {
+        Ok(loaded) => loaded,
+        Err(error) => return outcomes.fail(&["E1", "E2", "F1", "F2", "M", "S"], &error),
+    };
     if bench.options.wants(&["M"]) {
-        outcomes.push(start::idle(bench, &largest).await?);
+        outcomes.take(&["M"], start::idle(bench, &largest).await.map(|one| vec![one]));
     }
     if bench.options.wants(&["F1"]) {
-        outcomes.push(options::reading(bench, &largest).await?);
+        outcomes.take(&["F1"], options::reading(bench, &largest).await.map(|one| vec![one]));
     }
     if bench.options.wants(&["F2"]) {
-        outcomes.push(options::saving(bench, &largest).await?);
+        outcomes.take(&["F2"], options::saving(bench, &largest).await.map(|one| vec![one]));
     }
     if bench.options.wants(&["S"]) {
-        outcomes.push(start::first_page(bench, &largest).await?);
+        outcomes.take(&["S"], start::first_page(bench, &largest).await.map(|one| vec![one]));
     }
     if bench.options.wants(&["E1", "E2"]) {
-        lists.push(pages::measure(bench, largest).await?);
-        outcomes.extend(pages::outcomes(&lists));
+        let measured = pages::measure(bench, &largest).await.map(|one| {
+            lists.push(one);
+            pages::outcomes(&lists)
+        });
+        outcomes.take(&["E1", "E2"], measured);
     }
-    Ok(outcomes)
+}
+
+/// What was measured of synchronizations, a value for each size.
+#[derive(Default)]
+struct Copies {
+    initials: Vec<Initial>,
+    agains: Vec<Again>,
 }
 
 /// The jobs that need an update server.
-async fn synchronizations(bench: &Bench) -> Result<Vec<Outcome>> {
-    let options = &bench.options;
-    let [small, usual, large] = options.sizes;
-    let mut outcomes = Vec::new();
-    let mut initials = Vec::new();
-    let mut agains = Vec::new();
-    let mut sizes = vec![(usual, options.runs)];
-    if options.wants(&["B1", "B2", "M"]) {
+async fn synchronizations(bench: &Bench, outcomes: &mut Outcomes) {
+    let [small, usual, large] = bench.options.sizes;
+    let mut copies = Copies::default();
+    let mut sizes = vec![(usual, bench.options.runs)];
+    if bench.options.wants(&["B1", "B2", "M"]) {
         sizes.extend([(small, 1), (large, 1)]);
     }
-    for (size, runs) in sizes {
-        say(format!("making a catalogue of about {size} revisions"));
-        let mut stage = Stage::open(&bench.databases, bench.folder.path(), size).await?;
-        let initial = initial::measure(&mut stage, runs).await?;
-        if options.wants(&["B1", "B2"]) {
-            agains.push(again::measure(bench, &mut stage).await?);
-        }
-        if size == usual {
-            if options.wants(&["A1"]) {
-                outcomes.push(initial.outcome());
-            }
-            if options.wants(&["A5"]) {
-                outcomes.push(interrupted::measure(bench, &mut stage, &initial).await?);
-            }
-            if options.wants(&["A4"]) {
-                outcomes.push(slow::measure(bench, &mut stage).await?);
+    for (size, runs) in &sizes {
+        if let Err(error) = copy(bench, *size, *runs, &mut copies, outcomes).await {
+            outcomes.fail(&["B1", "B2", "M"], &error);
+            if *size == usual {
+                return outcomes.fail(&["A1", "A4", "A5"], &error);
             }
         }
-        initials.push(initial);
-        stage.close().await?;
     }
-    if options.wants(&["B1"]) {
-        outcomes.extend(again::new_outcomes(&agains));
+    if bench.options.wants(&["B1"]) && copies.agains.len() == sizes.len() {
+        outcomes.take(&["B1"], Ok(again::new_outcomes(&copies.agains)));
     }
-    if options.wants(&["B2"]) {
-        outcomes.extend(again::nothing_outcomes(&agains, &initials));
+    if bench.options.wants(&["B2"]) && copies.agains.len() == sizes.len() {
+        outcomes.take(&["B2"], Ok(again::nothing_outcomes(&copies.agains, &copies.initials)));
     }
-    if options.wants(&["M"]) {
-        outcomes.extend(initial::memory(&initials));
+    if bench.options.wants(&["M"]) {
+        outcomes.take(&["M"], Ok(initial::memory(&copies.initials)));
     }
-    Ok(outcomes)
+}
+
+/// The jobs of one size.
+async fn copy(
+    bench: &Bench,
+    size: usize,
+    runs: usize,
+    copies: &mut Copies,
+    outcomes: &mut Outcomes,
+) -> Result<()> {
+    let options = &bench.options;
+    say(format!("making a catalogue of about {size} revisions"));
+    let mut stage = Stage::open(&bench.databases, bench.folder.path(), size).await?;
+    let initial = initial::measure(&mut stage, runs).await?;
+    if size == options.sizes[1] && options.wants(&["A1"]) {
+        outcomes.take(&["A1"], Ok(vec![initial.outcome()]));
+    }
+    if options.wants(&["B1", "B2"]) {
+        match again::measure(bench, &mut stage).await {
+            Ok(again) => copies.agains.push(again),
+            Err(error) => outcomes.fail(&["B1", "B2"], &error),
+        }
+    }
+    if size == options.sizes[1] && options.wants(&["A5"]) {
+        let measured = interrupted::measure(bench, &mut stage, &initial).await;
+        outcomes.take(&["A5"], measured.map(|one| vec![one]));
+    }
+    if size == options.sizes[1] && options.wants(&["A4"]) {
+        outcomes.take(&["A4"], slow::measure(bench, &mut stage).await.map(|one| vec![one]));
+    }
+    copies.initials.push(initial);
+    stage.close().await
 }

@@ -39,7 +39,10 @@ pub async fn reading(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
     let mut visitor = Visitor::open(server.port, Some(&loaded.sessions[0])).await?;
     visitor.get(PAGE).await?;
     let bytes = visitor.body.len();
-    let nginx = nginx.serve(bench.folder.path(), &visitor.body).await?;
+    let root = bench.folder.path().join("page");
+    std::fs::create_dir_all(&root)?;
+    std::fs::write(root.join("page"), &visitor.body)?;
+    let nginx = nginx.serve(&root, &bench.folder.path().join("nginx-page")).await?;
     let span = Duration::from_secs(if bench.options.quick { 1 } else { 4 });
     let (mut own, mut floor, mut crowded, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     bench.databases.forget_statements().await?;
@@ -53,7 +56,14 @@ pub async fn reading(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
         let times = crowd(nginx.port, "/page", &loaded.sessions, span, Duration::ZERO).await?;
         floor.push(times.len() as f64 / span.as_secs_f64());
     }
-    let slowest = bench.databases.slowest(&super::loaded::name(bench, loaded.size)).await?;
+    let database = super::loaded::name(bench, loaded.size);
+    let slowest = bench.databases.slowest(&database).await?;
+    if bench.databases.counts_statements {
+        let statements = bench.databases.statements(&database).await?;
+        let of_sessions = statements.iter().filter(|(_, sql)| sql.contains("sessions"));
+        let checks = of_sessions.map(|(calls, _)| *calls as usize).max().unwrap_or(0);
+        ensure!(checks >= crowded.len(), "{} pages with {checks} looks at sessions", crowded.len());
+    }
     let read = crowd(server.port, PAGE, &loaded.sessions, span * 2, LOOKS).await?;
     let ratio = median(own.iter().zip(&floor).map(|(own, floor)| own / floor));
     let p95 = percentile(read.iter().copied(), 95);

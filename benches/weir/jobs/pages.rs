@@ -82,11 +82,11 @@ pub struct Lists {
 }
 
 /// Opens every filter, alone and with others.
-pub async fn measure(bench: &Bench, loaded: Loaded) -> Result<Lists> {
+pub async fn measure(bench: &Bench, loaded: &Loaded) -> Result<Lists> {
     let mut server = Server::start(Some(&loaded.url), &loaded.data_dir)?;
     server.first_page(&loaded.sessions[0], "/updates").await?;
     let mut visitor = Visitor::open(server.port, Some(&loaded.sessions[0])).await?;
-    let last = last_page(&loaded).await?;
+    let last = last_page(loaded).await?;
     let mut alone = Vec::new();
     for filter in FILTERS {
         alone.push((visit(&mut visitor, &address(filter), bench.options.runs).await?, filter));
