@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Integer};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -14,7 +16,7 @@ use crate::db::schema::{update_categories, updates};
 /// The kinds of `updates.kind` that are categories: category and classification.
 const CATEGORY_KINDS: [i16; 2] = [2, 3];
 
-/// The tree as this server knows it now, without numbers of updates. Two statements.
+/// The tree as this server knows it now, without numbers of updates. One statement.
 ///
 /// # Errors
 /// The database's.
@@ -23,7 +25,7 @@ pub async fn known_tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTre
 }
 
 /// The same with the number of updates known for each category, and with what is new since the account's last visit.
-/// Four statements, one of which reads the whole membership table.
+/// Three statements, one of which reads the whole membership table.
 ///
 /// # Errors
 /// The database's.
@@ -40,8 +42,12 @@ pub async fn known_tree_for(conn: &mut AsyncPgConnection, account_id: i64) -> Qu
     build(conn, counts, since).await
 }
 
-/// Row, id, title, category type, day of arrival.
-type CategoryRow = (i32, Uuid, String, Option<String>, DateTime<Utc>);
+/// Row, id, title, category type, day of arrival, rows of the parents.
+type CategoryRow = (i32, Uuid, String, Option<String>, DateTime<Utc>, Vec<i32>);
+
+/// Categories are few among the members of categories: each looks its parents up.
+const PARENTS: &str =
+    "ARRAY(SELECT m.category_row FROM update_categories m WHERE m.update_row = updates.update_row)";
 
 async fn build(
     conn: &mut AsyncPgConnection,
@@ -56,25 +62,16 @@ async fn build(
             updates::title,
             updates::category_type,
             updates::arrived_at,
+            sql::<Array<Integer>>(PARENTS),
         ))
         .load(conn)
         .await?;
-    let above: Vec<(i32, i32)> = update_categories::table
-        .inner_join(updates::table.on(updates::update_row.eq(update_categories::update_row)))
-        .filter(updates::kind.eq_any(CATEGORY_KINDS))
-        .select((update_categories::update_row, update_categories::category_row))
-        .load(conn)
-        .await?;
     let ids: BTreeMap<i32, Uuid> = categories.iter().map(|(row, id, ..)| (*row, *id)).collect();
-    let mut parents: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
-    for (row, parent) in above {
-        parents.entry(row).or_default().extend(ids.get(&parent).copied());
-    }
     let mut nodes: Vec<Node> = categories
         .into_iter()
-        .filter_map(|(row, id, title, kind, arrived_at)| {
+        .filter_map(|(row, id, title, kind, arrived_at, above)| {
             let kind = NodeKind::from_category_type(kind.as_deref().unwrap_or_default())?;
-            let parents = parents.remove(&row).unwrap_or_default();
+            let parents = above.iter().filter_map(|parent| ids.get(parent).copied()).collect();
             Some(Node {
                 id,
                 title,

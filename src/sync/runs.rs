@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{Jsonb, Nullable, Timestamptz};
+use diesel::sql_types::{Bool, Jsonb, Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
@@ -197,6 +197,21 @@ pub async fn last_finished(conn: &mut AsyncPgConnection) -> Result<Option<Run>, 
         .order(sync_runs::id.desc())
         .select(Run::as_select());
     Ok(query.first(conn).await.optional()?)
+}
+
+/// What [`active`] and [`last_finished`] tell, in one statement.
+///
+/// # Errors
+/// [`SyncError::Query`] when the database fails.
+pub async fn active_and_last_finished(
+    conn: &mut AsyncPgConnection,
+) -> Result<(Option<Run>, Option<Run>), SyncError> {
+    let of_either = sync_runs::state.eq_any(ACTIVE).or(sql::<Bool>(
+        "sync_runs.id = (SELECT max(id) FROM sync_runs WHERE state NOT IN ('queued', 'running', 'stopping'))",
+    ));
+    let found: Vec<Run> = sync_runs::table.filter(of_either).select(Run::as_select()).load(conn).await?;
+    let (active, finished): (Vec<Run>, Vec<Run>) = found.into_iter().partition(|run| run.state().is_active());
+    Ok((active.into_iter().next(), finished.into_iter().next()))
 }
 
 /// When a run last brought updates with success, with problems or without; `None`: never.

@@ -45,8 +45,8 @@ impl Fairing for Compress {
             }
         };
         let packed = match plain.len() {
-            0..=INLINE_BYTES_MAX => gzip(&plain, Compression::default()),
-            _ => match tokio::task::spawn_blocking(move || gzip(&plain, Compression::default())).await {
+            0..=INLINE_BYTES_MAX => gzip(&plain, Compression::fast()),
+            _ => match tokio::task::spawn_blocking(move || gzip(&plain, Compression::fast())).await {
                 Ok(packed) => packed,
                 Err(error) => {
                     tracing::error!(%error, "compressing ended early");

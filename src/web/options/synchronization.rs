@@ -109,17 +109,18 @@ async fn show_options(
         view.version = version;
     }
     view.notice = notice::take(&mut db.0, cookies, reporter.shell.zone).await?;
-    draw(&mut db.0, reporter.shell, Status::Ok, view).await
+    draw(&mut db.0, reporter.shell, &scene.current, Status::Ok, view).await
 }
 
-/// The whole page.
+/// The whole page; `in_force` are the saved options.
 async fn draw(
     conn: &mut AsyncPgConnection,
     shell: Shell,
+    in_force: &SyncOptions,
     status: Status,
     view: View,
 ) -> Result<Reply, PageError> {
-    let run = StatusBox::load(conn, shell.zone).await?;
+    let run = StatusBox::under(conn, in_force, shell.zone).await?;
     Reply::with(status, &OptionsPage { shell, status: run, view })
 }
 
@@ -162,7 +163,7 @@ async fn save_options(
         view.version = sent.version;
         view.dirty = true;
         view.question = Some(question);
-        return draw(&mut db.0, admin.shell, Status::Ok, view).await;
+        return draw(&mut db.0, admin.shell, &scene.current, Status::Ok, view).await;
     }
     if let Some(password) = &valid.new_password {
         let sealed = parts.key.seal(Proxy::PASSWORD_PURPOSE, password.as_bytes());
@@ -187,7 +188,7 @@ async fn save_options(
                 .with_draft(sent.draft)
                 .with_password_lost(sent.loses_password())
                 .with_clash(&in_force, &wanted, &scene.tree, admin.shell.zone);
-            draw(&mut db.0, admin.shell, Status::Conflict, view).await
+            draw(&mut db.0, admin.shell, &scene.current, Status::Conflict, view).await
         }
         Err(other) => Err(page_error(other)),
     }
@@ -245,5 +246,5 @@ async fn refuse(
         .with_errors(errors, &sent.faults);
     view.version = sent.version;
     view.dirty = true;
-    draw(conn, shell, Status::UnprocessableEntity, view).await
+    draw(conn, shell, &scene.current, Status::UnprocessableEntity, view).await
 }

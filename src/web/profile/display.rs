@@ -35,7 +35,7 @@ impl DisplayForm {
         Self {
             theme: Field::new("theme", chosen.theme.unwrap_or(Theme::System).as_str()),
             zone: Field::new("zone", chosen.time_zone.map_or("", |zone| zone.name())),
-            zones: std::iter::once(first).chain(zones()).collect(),
+            zones: std::iter::once(first).chain(zones().iter().cloned()).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use diesel_async::AsyncPgConnection;
 
 use super::{RunView, options};
-use crate::settings::ScheduleMode;
+use crate::settings::{ScheduleMode, SyncOptions};
 use crate::sync::{runs, schedule};
 use crate::web::PageError;
 use crate::web::moment::Moment;
@@ -30,14 +30,26 @@ impl StatusBox {
     /// [`PageError`] when the database fails.
     pub async fn load(conn: &mut AsyncPgConnection, zone: Tz) -> Result<Self, PageError> {
         let options = options(conn).await?;
+        Self::under(conn, &options, zone).await
+    }
+
+    /// The same where the options in force have been read already.
+    ///
+    /// # Errors
+    /// As [`StatusBox::load`].
+    pub async fn under(
+        conn: &mut AsyncPgConnection,
+        options: &SyncOptions,
+        zone: Tz,
+    ) -> Result<Self, PageError> {
         let now = Utc::now();
         let next = match options.schedule.mode {
             ScheduleMode::Manual => None,
             ScheduleMode::Daily => schedule::next_due(conn).await?,
         };
-        let active = runs::active(conn).await?;
+        let (active, last) = runs::active_and_last_finished(conn).await?;
         Ok(Self {
-            last: runs::last_finished(conn).await?.map(|run| RunView::new(&run, zone, now)),
+            last: last.map(|run| RunView::new(&run, zone, now)),
             options_changed: active.as_ref().is_some_and(|run| run.has_older_options(options.version)),
             active: active.map(|run| RunView::new(&run, zone, now)),
             next: next.map(|at| Moment::new(at, zone)),

@@ -1,6 +1,7 @@
 //! Times on the page: lists to choose from, and the next run in words.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -70,8 +71,23 @@ pub fn half_hours() -> Vec<String> {
     (0..48).map(|half| format!("{:02}:{:02}", half / 2, half % 2 * 30)).collect()
 }
 
-/// UTC and this server's own zone first, then all by name, each with its offset now.
-pub fn zones() -> Vec<Choice> {
+/// UTC and this server's own zone first, then all by name, each with its offset now. Made anew each quarter of an
+/// hour, which is when an offset may change.
+pub fn zones() -> Arc<[Choice]> {
+    static MADE: Mutex<Option<(i64, Arc<[Choice]>)>> = Mutex::new(None);
+    let quarter = Utc::now().timestamp() / (15 * 60);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*made {
+        Some((when, zones)) if *when == quarter => Arc::clone(zones),
+        _ => {
+            let zones = zones_now();
+            *made = Some((quarter, Arc::clone(&zones)));
+            zones
+        }
+    }
+}
+
+fn zones_now() -> Arc<[Choice]> {
     let first = [Some(Tz::UTC), server_zone()];
     let mut passed = BTreeSet::new();
     let all = TZ_VARIANTS.iter().copied().filter(|zone| is_place(*zone));

@@ -121,7 +121,7 @@ async fn ask(
     view.version = sent.version;
     view.dirty = true;
     view.question = Some(Question::Synchronize);
-    draw(conn, admin.shell, rocket::http::Status::Ok, view).await
+    draw(conn, admin.shell, &scene.current, rocket::http::Status::Ok, view).await
 }
 
 /// The parts of the page that follow a run.

@@ -135,7 +135,7 @@ async fn test_connection(
         View::new(&scene, &sent.typed, true).with_draft(Some(id)).with_password_lost(sent.loses_password());
     view.version = sent.version;
     view.test = Some(test);
-    draw(&mut db.0, admin.shell, status, view).await.map(Answer::Page)
+    draw(&mut db.0, admin.shell, &scene.current, status, view).await.map(Answer::Page)
 }
 
 /// The test, or the one step at which it ends before anything is sent.

@@ -1,5 +1,7 @@
 //! The page as its template sees it: typed values over saved ones, messages beside them.
 
+use std::sync::Arc;
+
 use askama::Template;
 use chrono::Utc;
 use chrono_tz::Tz;
@@ -62,7 +64,7 @@ pub struct View {
     pub per_day: Field,
     pub time_zone: Field,
     pub counts: Vec<Choice>,
-    pub zones: Vec<Choice>,
+    pub zones: Arc<[Choice]>,
     pub half_hours: Vec<String>,
     pub next_run: Option<NextRun>,
     pub products: Vec<String>,
