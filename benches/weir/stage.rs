@@ -81,8 +81,8 @@ impl<'a> Stage<'a> {
     /// What is visible in Weir is what the update server holds.
     pub async fn check_weir(&self, synced: &Synced) -> Result<()> {
         ensure!(synced.result == "succeeded" && synced.failed == 0, "the run ended badly: {synced:?}");
-        let sql =
-            "SELECT count(*) FROM revisions r JOIN documents d ON d.revision_row = r.id WHERE r.published";
+        let sql = "SELECT count(*) FROM revisions r JOIN documents d ON d.revision_row = r.id
+             WHERE NOT EXISTS (SELECT FROM unpublished_revisions w WHERE w.revision_row = r.id)";
         self.check("weir", sql).await
     }
 

@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::revision::{RelationKind, RevisionDetails};
-use super::{CatalogError, Kind, circle, kind};
+use super::{CatalogError, Kind, circle, kind, publish};
 use crate::db::schema::{
     files, relations, revision_files, revisions, update_categories, update_ids, updates,
 };
@@ -268,7 +268,7 @@ async fn revisions_of(
 ) -> Result<Vec<RevisionLine>, CatalogError> {
     let found: Vec<(i32, DateTime<Utc>, bool)> = revisions::table
         .filter(revisions::update_row.eq(update_row))
-        .filter(revisions::published)
+        .filter(publish::is_visible())
         .order(revisions::revision_number.desc())
         .select((revisions::revision_number, revisions::created, revisions::expired))
         .limit(LIST_MAX as i64)

@@ -281,7 +281,8 @@ async fn insert_revisions(
     let columns = RevisionColumns::of(rows, batch);
     let found = tx
         .query(
-            "INSERT INTO revisions (update_row, revision_number, publication_id, kind, approvable, expired,
+            "WITH inserted AS (
+             INSERT INTO revisions (update_row, revision_number, publication_id, kind, approvable, expired,
                  severity, category_type, title, description, kb, bulletin, created, details)
              SELECT r.update_row, r.number, $1, r.kind, r.approvable, r.expired, r.severity, r.category_type,
                  r.title, r.description, r.kb, r.bulletin, r.created, r.details
@@ -289,7 +290,9 @@ async fn insert_revisions(
                  $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::jsonb[])
                  r (update_row, number, kind, approvable, expired, severity, category_type, title,
                     description, kb, bulletin, created, details)
-             ON CONFLICT DO NOTHING RETURNING update_row, revision_number, id",
+             ON CONFLICT DO NOTHING RETURNING update_row, revision_number, id, kind
+             ), waiting AS (INSERT INTO unpublished_revisions (revision_row, kind) SELECT id, kind FROM inserted)
+             SELECT update_row, revision_number, id FROM inserted",
             &[
                 &publication.0,
                 &columns.update_row,

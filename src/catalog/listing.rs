@@ -6,8 +6,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use super::CatalogError;
 use super::revision::{Encoding, StoredDocument};
+use super::{CatalogError, publish};
 use crate::db::schema::{documents, files, publications, revision_files, revisions, update_ids, updates};
 use crate::protocol::ids::RevisionKey;
 
@@ -176,7 +176,7 @@ pub async fn find(conn: &mut AsyncPgConnection, keys: &[RevisionKey]) -> QueryRe
         .inner_join(documents::table.on(documents::revision_row.eq(revisions::id)))
         .filter(update_ids::update_id.eq_any(ids))
         .filter(revisions::revision_number.eq_any(numbers))
-        .filter(revisions::published)
+        .filter(publish::is_visible())
         .select((
             revisions::id,
             update_ids::update_id,

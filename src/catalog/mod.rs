@@ -16,6 +16,7 @@ pub mod listing;
 mod membership;
 pub mod publish;
 pub mod revision;
+mod search;
 pub mod updates;
 
 pub use error::CatalogError;

@@ -4,12 +4,13 @@
 //! commit order, and a downstream server that was given the highest visible stamp as its anchor
 //! can never miss a revision that became visible afterwards.
 
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::sql_types::{BigInt, Bool, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
-use super::{CatalogError, membership};
-use crate::db::schema::{publications, revisions};
+use super::{CatalogError, membership, search};
+use crate::db::schema::{publications, unpublished_revisions};
 use crate::protocol::document::UpdateKind;
 
 /// Key of the transaction lock that serializes publishing ("weir" and a number).
@@ -77,6 +78,11 @@ pub async fn last_stamp(conn: &mut AsyncPgConnection) -> Result<Option<i64>, Cat
     Ok(publications::table.select(diesel::dsl::max(publications::stamp)).get_result(conn).await?)
 }
 
+/// The condition that a row of `revisions` is visible.
+pub(super) fn is_visible() -> SqlLiteral<Bool> {
+    diesel::dsl::sql("NOT EXISTS (SELECT FROM unpublished_revisions w WHERE w.revision_row = revisions.id)")
+}
+
 /// What becomes visible at a commit point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -111,8 +117,7 @@ pub async fn publish(
 ) -> Result<PublishCounts, CatalogError> {
     lock(conn).await?;
     let lowest_kind = scope.lowest_kind();
-    let waiting =
-        revisions::table.filter(revisions::published.eq(false)).filter(revisions::kind.ge(lowest_kind));
+    let waiting = unpublished_revisions::table.filter(unpublished_revisions::kind.ge(lowest_kind));
     if !diesel::select(diesel::dsl::exists(waiting)).get_result::<bool>(conn).await? {
         return Ok(PublishCounts::default());
     }
@@ -121,7 +126,7 @@ pub async fn publish(
     let counts = counts(conn).await?;
     let large = counts.changed >= ANALYZE_FROM;
     if large {
-        conn.batch_execute("ANALYZE update_ids; ANALYZE revisions; ANALYZE relations").await?;
+        conn.batch_execute(ANALYZE_LINKS).await?;
     }
     diesel::sql_query(REPLACE_CURRENT)
         .bind::<BigInt, _>(stamped.stamp)
@@ -129,10 +134,9 @@ pub async fn publish(
         .execute(conn)
         .await?;
     if large {
-        conn.batch_execute("ANALYZE updates").await?;
+        conn.batch_execute("ANALYZE updates (update_row, revision_row, kind, approvable, expired)").await?;
     }
     membership::refresh(conn, stamped.stamp).await?;
-    conn.batch_execute(MAKE_FOUND).await?;
     for note in [NOTE_CHANGES, MARK_SUPERSEDED] {
         diesel::sql_query(note)
             .bind::<BigInt, _>(stamped.stamp)
@@ -141,8 +145,9 @@ pub async fn publish(
             .await?;
     }
     let revisions = diesel::sql_query(MARK_PUBLISHED).execute(conn).await? as i64;
+    search::refresh(conn, large).await?;
     if large {
-        conn.batch_execute("ANALYZE updates; ANALYZE update_categories").await?;
+        conn.batch_execute("ANALYZE updates; ANALYZE update_categories; ANALYZE update_search").await?;
     }
     let Changes { new, revised, expired, .. } = counts;
     Ok(PublishCounts { new, revised, expired, revisions })
@@ -198,6 +203,13 @@ async fn counts(conn: &mut AsyncPgConnection) -> Result<Changes, CatalogError> {
     .await?)
 }
 
+/// Of `revisions` only what is joined by: a sample of all its texts takes as long as the rest of the publication's work.
+const ANALYZE_LINKS: &str = "
+ANALYZE update_ids;
+ANALYZE revisions (id, update_row, revision_number, publication_id, kind, approvable, expired);
+ANALYZE relations;
+ANALYZE revision_files";
+
 /// First what is published now: an import that goes on meanwhile waits for the next time. Then one
 /// row for each update whose highest revision is among the waiting ones. A lower revision that
 /// came late is made visible, but never current.
@@ -205,7 +217,7 @@ const PREPARE: &str = "
 SET LOCAL work_mem = '64MB';
 DROP TABLE IF EXISTS publishing_revisions, publishing;
 CREATE TEMPORARY TABLE publishing_revisions ON COMMIT DROP AS
-SELECT id FROM revisions WHERE NOT published AND kind >= $lowest_kind;
+SELECT revision_row AS id FROM unpublished_revisions WHERE kind >= $lowest_kind;
 ANALYZE publishing_revisions;
 CREATE TEMPORARY TABLE publishing ON COMMIT DROP AS
 SELECT DISTINCT ON (r.update_row) r.update_row, r.id AS revision_row, r.kind, r.approvable,
@@ -236,21 +248,8 @@ ON CONFLICT (update_row) DO UPDATE SET
     category_type = excluded.category_type, title = excluded.title, kb = excluded.kb,
     bulletin = excluded.bulletin, created = excluded.created";
 
-/// Only what can be approved is searched for.
-const MAKE_FOUND: &str = "
-INSERT INTO update_search AS known (update_row, search, categories)
-SELECT u.update_row,
-    lower(concat_ws(' ', u.title, CASE WHEN u.kb <> '' THEN 'kb' || replace(u.kb, ' ', ' kb') END,
-        nullif(u.bulletin, ''), u.update_id::text, left(r.description, 1000))),
-    ARRAY(SELECT m.category_row FROM update_categories m WHERE m.update_row = u.update_row ORDER BY 1)
-FROM publishing_affected a
-JOIN updates u ON u.update_row = a.update_row AND u.approvable
-JOIN revisions r ON r.id = u.revision_row
-ON CONFLICT (update_row) DO UPDATE SET search = excluded.search, categories = excluded.categories
-WHERE (known.search, known.categories) IS DISTINCT FROM (excluded.search, excluded.categories)";
-
 const MARK_PUBLISHED: &str = "
-UPDATE revisions r SET published = true FROM publishing_revisions n WHERE r.id = n.id";
+DELETE FROM unpublished_revisions w USING publishing_revisions n WHERE w.revision_row = n.id";
 
 /// $1 stamp, $2 run.
 const NOTE_CHANGES: &str = "

@@ -20,7 +20,8 @@ pub(super) enum Command {
 
 /// Ordered as text is, which is how two lists are compared; a uuid orders like its lower-case text.
 const EVERY: &str = "SELECT i.update_id, r.revision_number FROM revisions r \
-    JOIN update_ids i ON i.id = r.update_row WHERE r.published ORDER BY 1, 2";
+    JOIN update_ids i ON i.id = r.update_row \
+    WHERE NOT EXISTS (SELECT FROM unpublished_revisions w WHERE w.revision_row = r.id) ORDER BY 1, 2";
 const CURRENT: &str = "SELECT update_id, revision_number FROM updates ORDER BY 1, 2";
 
 pub(super) async fn run(command: Command, config: Config) -> Result<(), CliError> {

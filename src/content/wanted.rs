@@ -43,6 +43,10 @@ pub struct Wanted {
 /// # Errors
 /// The database's.
 pub async fn refresh(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> QueryResult<usize> {
+    let stores = diesel::dsl::sql::<Bool>("EXISTS (SELECT FROM files_in_force WHERE store = 'local')");
+    if !diesel::select(stores).get_result::<bool>(conn).await? {
+        return Ok(0);
+    }
     let refresh = format!(
         "WITH RECURSIVE options AS (SELECT deferred, express, replica FROM files_in_force WHERE store = 'local'){CHOSEN}
          INSERT INTO content_files (file_row, run_id)

@@ -287,7 +287,6 @@ diesel::table! {
         update_row -> Int4,
         revision_number -> Int4,
         publication_id -> Int8,
-        published -> Bool,
         kind -> Int2,
         approvable -> Bool,
         expired -> Bool,
@@ -503,6 +502,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    unpublished_revisions (revision_row) {
+        revision_row -> Int4,
+        kind -> Int2,
+    }
+}
+
+diesel::table! {
     update_categories (update_row, category_row) {
         update_row -> Int4,
         category_row -> Int4,
@@ -603,6 +609,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sync_request_keys,
     sync_runs,
     target_groups,
+    unpublished_revisions,
     update_categories,
     update_changes,
     update_ids,

@@ -77,7 +77,7 @@ pub(super) async fn open(
 ) -> QueryResult<(SourceRow, Uuid)> {
     use sources::dsl;
     let is_owing = sql::<Bool>("EXISTS (SELECT FROM owed_revisions o WHERE o.source_id = sources.id)");
-    let has_leftovers = sql::<Bool>("EXISTS (SELECT FROM revisions r WHERE NOT r.published)");
+    let has_leftovers = sql::<Bool>("EXISTS (SELECT FROM unpublished_revisions)");
     let server_id = sql::<SqlUuid>("(SELECT server_id FROM server_identity)");
     let anchors = (dsl::config_anchor, dsl::category_anchor, dsl::update_anchor, dsl::deployment_anchor);
     let row: (i64, StoredAnchors, _, (bool, bool), Uuid) = diesel::insert_into(sources::table)

@@ -113,7 +113,7 @@ impl Server {
     async fn has_no_leftovers(&self) {
         let client = self.db.client().await;
         let sql = "SELECT (SELECT count(*) FROM sync_runs WHERE state IN ('queued', 'running', 'stopping')),
-                          (SELECT count(*) FROM revisions WHERE NOT published),
+                          (SELECT count(*) FROM unpublished_revisions),
                           (SELECT count(*) FROM owed_revisions)";
         let row = client.query_one(sql, &[]).await.unwrap();
         let left: [i64; 3] = [row.get(0), row.get(1), row.get(2)];

@@ -248,7 +248,7 @@ impl Yard {
         }
         let sql =
             "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
-                   WHERE r.published";
+                   WHERE NOT EXISTS (SELECT FROM unpublished_revisions w WHERE w.revision_row = r.id)";
         let rows = client.query(sql, &[]).await.unwrap();
         let stored: BTreeSet<RevisionKey> =
             rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect();
@@ -257,7 +257,7 @@ impl Yard {
         let (lost, strange): (Vec<_>, Vec<_>) =
             (offered.difference(&stored).collect(), stored.difference(&offered).collect());
         assert!(lost.is_empty() && strange.is_empty(), "lost {lost:?}, strange {strange:?}");
-        let sql = "SELECT (SELECT count(*) FROM revisions WHERE NOT published),
+        let sql = "SELECT (SELECT count(*) FROM unpublished_revisions),
                           (SELECT count(*) FROM owed_revisions),
                           (SELECT count(*) FROM revisions r LEFT JOIN documents d ON d.revision_row = r.id
                            WHERE d.revision_row IS NULL),

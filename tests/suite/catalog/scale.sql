@@ -15,9 +15,9 @@ SELECT n, CASE WHEN n <= 68 THEN 2 WHEN n <= 80 THEN 3 ELSE 0 END AS kind,
     CASE WHEN n <= 80 THEN '' ELSE (4000000 + n)::text END AS kb,
     now() - (n * 31 % 3650) * interval '1 day' - n * interval '1 second' AS created
 FROM generate_series(1, 80 + $N) n;
-INSERT INTO revisions (update_row, revision_number, publication_id, published, kind, approvable, expired, severity,
+INSERT INTO revisions (update_row, revision_number, publication_id, kind, approvable, expired, severity,
     category_type, title, description, kb, created, details)
-SELECT n, 1, 1, true, kind, kind = 0, kind = 0 AND n % 10 = 3, CASE WHEN kind = 0 THEN n % 5 ELSE 0 END,
+SELECT n, 1, 1, kind, kind = 0, kind = 0 AND n % 10 = 3, CASE WHEN kind = 0 THEN n % 5 ELSE 0 END,
     CASE kind WHEN 2 THEN CASE WHEN n <= 6 THEN 'ProductFamily' ELSE 'Product' END WHEN 3 THEN 'UpdateClassification' END,
     title, 'Install this update to resolve issues in the product. After it is installed the computer may have to be '
     || 'restarted. Reference ' || md5(n::text) || ' ' || repeat('More words about the matter. ', 12), kb, created,

@@ -182,7 +182,7 @@ impl Bench {
 pub async fn stored(db: &TestDatabase) -> BTreeSet<RevisionKey> {
     let sql =
         "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
-               WHERE r.published";
+               WHERE NOT EXISTS (SELECT FROM unpublished_revisions w WHERE w.revision_row = r.id)";
     let rows = db.client().await.query(sql, &[]).await.unwrap();
     rows.iter().map(|row| RevisionKey { update_id: row.get(0), revision: row.get(1) }).collect()
 }

@@ -76,7 +76,7 @@ impl History {
         let sql = "SELECT i.update_id, r.revision_number, l.group_number, t.update_id, l.target_revision
                    FROM relations l JOIN revisions r ON r.id = l.revision_row
                    JOIN update_ids i ON i.id = r.update_row JOIN update_ids t ON t.id = l.target_row
-                   WHERE l.kind = 3 AND r.published";
+                   WHERE l.kind = 3 AND NOT EXISTS (SELECT FROM unpublished_revisions w WHERE w.revision_row = r.id)";
         let mut groups: BTreeMap<RevisionKey, BTreeMap<i16, BTreeSet<RevisionKey>>> = BTreeMap::new();
         for row in self.bench.db.client().await.query(sql, &[]).await.unwrap() {
             let key =

@@ -250,7 +250,7 @@ impl History {
     async fn left_over(&self) -> BTreeSet<RevisionKey> {
         let sql =
             "SELECT i.update_id, r.revision_number FROM revisions r JOIN update_ids i ON i.id = r.update_row
-                   WHERE NOT r.published";
+                   JOIN unpublished_revisions w ON w.revision_row = r.id";
         keys(&self.bench.db.client().await.query(sql, &[]).await.unwrap())
     }
 
@@ -276,7 +276,8 @@ impl History {
             let run = self.last_of(run_id).await;
             self.compare(&run, Disturbance::Nothing, &offered, &offered).await;
         }
-        let sql = "SELECT (SELECT count(*) FROM revisions WHERE NOT published), (SELECT count(*) FROM owed_revisions),
+        let sql =
+            "SELECT (SELECT count(*) FROM unpublished_revisions), (SELECT count(*) FROM owed_revisions),
                           (SELECT count(*) FROM sync_runs WHERE finished_at IS NULL)";
         let row = self.bench.db.client().await.query_one(sql, &[]).await.unwrap();
         let left: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
