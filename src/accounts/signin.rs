@@ -38,6 +38,7 @@ pub async fn sign_in(pool: &Pool, gate: &Gate, attempt: Attempt<'_>) -> Result<S
     let account = name.as_ref().map(|name| Key::account(name.folded()));
     let keys = gate.keys(account, attempt.peer.map(Key::address));
     let pauses = gate.begin(&keys)?;
+    let turn = gate.turn(&keys).await;
 
     let found = match &name {
         Some(name) => store::find_for_sign_in(&mut *borrow(pool).await?, name.folded()).await?,
@@ -51,6 +52,7 @@ pub async fn sign_in(pool: &Pool, gate: &Gate, attempt: Attempt<'_>) -> Result<S
     };
     let typed = if shape_is_right { attempt.password } else { "" };
     let right = passwords::verify(hash, typed).await?;
+    drop(turn);
 
     let peer = attempt.peer.map(|ip| ip.to_string()).unwrap_or_default();
     let conn = &mut *borrow(pool).await?;

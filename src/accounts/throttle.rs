@@ -8,13 +8,15 @@ use super::AccountError;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Keys remembered at once; beyond that the oldest are forgotten.
 const KEYS_MAX: usize = 20_000;
 /// Pairs of account and address remembered as known; beyond that the oldest are forgotten.
 const KNOWN_MAX: usize = 2_000;
+/// With so many addresses those that nobody waits for are forgotten; the others are as few as there are requests.
+const TURNS_SWEPT: usize = 256;
 /// A count is forgotten after so long without a try.
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 
@@ -69,6 +71,13 @@ pub struct Gate {
     counts: Mutex<HashMap<Key, Count>>,
     /// Account and address of those who signed in, with the moment.
     known: Mutex<HashMap<Key, Instant>>,
+    /// Addresses whose password is being checked.
+    turns: Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+/// The right of an address to have a password checked; others of the same address wait until it is dropped.
+pub struct Turn {
+    _guard: Option<tokio::sync::OwnedMutexGuard<()>>,
 }
 
 impl Gate {
@@ -90,6 +99,24 @@ impl Gate {
             oldest.and_then(|key| known.remove(&key));
         }
         known.insert(pair, Instant::now());
+    }
+
+    /// Waits until no other password of this address is being checked. Hashing is slow and its queue has one end, so
+    /// without this a burst from one address, although it is soon paused, would keep everybody waiting.
+    pub async fn turn(&self, keys: &[Key]) -> Turn {
+        let Some(key) = keys.iter().find(|key| matches!(key, Key::Address(_))) else {
+            return Turn { _guard: None };
+        };
+        let lock = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            if turns.len() >= TURNS_SWEPT {
+                turns.retain(|_, lock| lock.strong_count() > 0);
+            }
+            let lock = turns.get(key).and_then(Weak::upgrade).unwrap_or_default();
+            turns.insert(key.clone(), Arc::downgrade(&lock));
+            lock
+        };
+        Turn { _guard: Some(lock.lock_owned().await) }
     }
 
     /// Counts one try for each of `keys`, or says how long to wait; then nothing is counted. `true`: with this try
@@ -177,6 +204,23 @@ mod tests {
             Err(AccountError::Wait { seconds }) => seconds,
             _ => 0,
         }
+    }
+
+    #[tokio::test]
+    async fn one_address_has_one_password_checked_at_a_time_and_leaves_nothing_behind() {
+        let gate = Gate::default();
+        let key = |last: u8| [Key::address([192, 0, 2, last].into())];
+        let first = gate.turn(&key(1)).await;
+        let short = Duration::from_millis(20);
+        assert!(tokio::time::timeout(short, gate.turn(&key(1))).await.is_err(), "the second waits");
+        assert!(tokio::time::timeout(short, gate.turn(&key(2))).await.is_ok(), "another address does not");
+        assert!(tokio::time::timeout(short, gate.turn(&[])).await.is_ok());
+        drop(first);
+        assert!(tokio::time::timeout(short, gate.turn(&key(1))).await.is_ok());
+        for n in 0..10_000_u32 {
+            drop(gate.turn(&[Key::address(std::net::Ipv4Addr::from(n).into())]).await);
+        }
+        assert!(gate.turns.lock().unwrap().len() <= TURNS_SWEPT);
     }
 
     #[test]
