@@ -25,6 +25,7 @@ pub async fn site(config: &AppConfig, pool: &Pool, store: Store) -> Result<Site,
     drop(conn);
     let services = Services {
         pool: pool.clone(),
+        places: downstream::Places::default(),
         secret: config.secret.as_ref().clone(),
         server_id,
         store,

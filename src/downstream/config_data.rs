@@ -22,7 +22,7 @@ pub async fn config_data(services: &Services, request: GetConfigData) -> Result<
         None => None,
         Some(text) => Some(anchor::read(text.as_str()).ok_or_else(|| Refusal::parameter("configAnchor"))?),
     };
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     let FilesInForce { files, .. } = settings::files_in_force(&mut conn).await.map_err(Refusal::internal)?;
     let saved_at: DateTime<Utc> = dsl::sync_options.select(dsl::saved_at).first(&mut conn).await?;
     let knows_languages = known_until.is_some_and(|until| saved_at.timestamp_millis() < until);

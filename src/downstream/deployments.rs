@@ -23,7 +23,7 @@ pub async fn deployments(
         None => None,
         Some(text) => Some(read(text).ok_or_else(|| Refusal::parameter("deploymentAnchor"))?),
     };
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     let found = deployments::list(&mut conn, known, until).await?;
     Ok(GetDeploymentsReply {
         anchor: write(Known { side: found.side, stamp: found.stamp }).map_err(Refusal::internal)?,

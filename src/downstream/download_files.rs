@@ -17,7 +17,7 @@ pub async fn download_files(
     if request.digests.is_empty() || request.digests.len() > DIGESTS_MAX {
         return Err(Refusal::parameter("fileDigestList"));
     }
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     let unknown = wanted::ask(&mut conn, &request.digests).await?;
     if unknown.is_empty() {
         return Ok(DownloadFilesReply);

@@ -38,7 +38,7 @@ pub async fn authorize(
         return Err(Refusal::parameter("accountName"));
     }
     let id = parse_id(request.account_guid.trim()).map_err(|_| Refusal::parameter("accountGuid"))?;
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     if !servers::remember(&mut conn, id, name).await? {
         tracing::warn!(server.name = name, "no room for another downstream server");
         return Err(Refusal::plain(ErrorCode::ServerBusy));
@@ -79,7 +79,7 @@ pub async fn open_session(services: &Services, request: GetCookie) -> Result<Get
     )
     // Of another server: the same answer makes the other side begin from the beginning.
     .map_err(|_| Refusal::plain(ErrorCode::InvalidAuthorizationCookie))?;
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     servers::note_version(&mut conn, authorization.downstream_id, &version.to_string()).await?;
     let expires_at = authorization.expires_at.min(now + LIFETIME);
     let session = Ticket { expires_at, version, ..authorization };

@@ -11,6 +11,7 @@ mod download_files;
 mod handshake;
 mod languages;
 mod paths;
+mod places;
 mod range;
 mod refusal;
 mod revisions;
@@ -22,6 +23,7 @@ mod update_data;
 use uuid::Uuid;
 
 pub use paths::{NormalisePath, is_file};
+pub use places::Places;
 pub use update_data::{ANSWER_LEN_MAX, UPDATES_MAX};
 
 use crate::content::Store;
@@ -32,6 +34,7 @@ use refusal::Refusal;
 /// Everything the services need to answer.
 pub struct Services {
     pub pool: Pool,
+    pub places: Places,
     /// Seals the cookies; kept over restarts.
     pub secret: SecretKey,
     /// This server's identity towards other servers, from the database.

@@ -30,7 +30,7 @@ pub async fn revision_ids(
             everything_again: filter.languages.iter().any(|language| !language.delta),
         }
     };
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     let snapshot = listing::list(&mut conn, &scope, since).await?;
     let anchor = SyncAnchor::parse(anchor::write(snapshot.stamp)).map_err(Refusal::internal)?;
     Ok(GetRevisionIdListReply { anchor, new_revisions: snapshot.revisions })

@@ -30,7 +30,7 @@ pub async fn update_data(services: &Services, request: GetUpdateData) -> Result<
             keys.push(key);
         }
     }
-    let mut conn = services.pool.get().await?;
+    let mut conn = services.borrow().await?;
     let held = listing::find(&mut conn, &keys).await?;
     let held: HashMap<_, _> = held.into_iter().map(|row| (row.key, row)).collect();
     let mut rows = Vec::with_capacity(keys.len());

@@ -101,6 +101,7 @@ async fn launch(
 ) -> Client {
     let services = Services {
         pool: database.pool().clone(),
+        places: downstream::Places::default(),
         secret: secret.as_ref().clone(),
         server_id,
         store: weir::content::Store::new(content),
