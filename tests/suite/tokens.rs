@@ -86,7 +86,7 @@ async fn a_token_is_refused_when_it_is_none_is_over_or_stands_elsewhere() {
     assert_eq!(elsewhere.send(page).await.status(), 303, "a token opens no page");
     app.db.client().await.batch_execute("UPDATE api_tokens SET ends_at = now()").await.unwrap();
     assert_eq!(status_with(&app, &token).await, 401, "over");
-    assert!(anna.get("/profile").await.texts("[aria-label='API tokens']").is_empty());
+    assert!(anna.get("/profile").await.texts("[aria-label='List of API tokens']").is_empty());
     token_in(&make(&anna, "script", "reporter").await); // the name is free again
 }
 
