@@ -1,6 +1,7 @@
 //! A console below a path of a proxy, such as `/weir`: our own paths begin with `/`, and on their way to the browser
 //! the proxy's part is put before them here. What a browser asks for loses it in [`crate::listen`].
 
+use std::fmt;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -20,6 +21,12 @@ const ATTRIBUTES: [&str; 7] = ["href", "src", "action", "formaction", "hx-get", 
 /// The part before our paths; empty, or `/weir`.
 #[derive(Debug, Clone)]
 pub struct Base(Arc<str>);
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl Base {
     pub fn of(request: &Request<'_>) -> Self {

@@ -1,5 +1,6 @@
 //! The frame around every page: who is signed in, the navigation, the colours, the anti-forgery token.
 
+use super::base::Base;
 use super::moment::Moment;
 use super::{Console, cookies, csrf, help, words};
 pub use crate::accounts::display::Theme;
@@ -132,6 +133,8 @@ pub struct Shell {
     pub help: &'static str,
     /// This page's path, for coming back after a change of colours.
     pub path: String,
+    /// What the browser's addresses begin with, for one that is shown as text.
+    pub base: Base,
     /// Passwords travel readable: no TLS, and the browser is not on this machine.
     pub insecure: bool,
     /// The peer's own address, for the audit log; empty when unknown.
@@ -168,6 +171,7 @@ impl Shell {
                 .map(|failed| FailedView::new(failed, zone)),
             help: help::for_page(&path),
             path,
+            base: Base::of(request),
             insecure: !secure && peer.is_some_and(|ip| !ip.to_canonical().is_loopback()),
             peer: peer.map(|ip| ip.to_string()).unwrap_or_default(),
             request_id: request_id(request).to_owned(),

@@ -63,6 +63,15 @@ async fn everything_works_below_a_path_and_the_client_is_known() {
     let script = page.attribute("script[src]", "src").unwrap();
     assert_eq!(visitor.get(&script).await.status(), 200);
 
+    // an address that is handed over as text
+    let added =
+        visitor.post_from("/weir/users", "/weir/users", &[("name", "ben"), ("role", "reporter")]).await;
+    assert!(
+        added.texts("main code").iter().any(|text| text.starts_with("/weir/set-password/")),
+        "{}",
+        added.body
+    );
+
     // a form, and a stream that is not held back
     let saved = visitor.post_from("/weir/profile", "/weir/theme", &[("theme", "dark"), ("next", "/profile")]);
     assert_eq!(saved.await.location(), "/weir/profile");
