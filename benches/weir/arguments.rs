@@ -10,9 +10,9 @@ use crate::{floor, upstream};
 const USAGE: &str =
     "cargo bench --bench weir -- [--quick] [--only A1,B2] [--runs N] [--sizes 10000,100000,500000]
 
-  --quick   smaller catalogues and three runs of each: under two minutes
+  --quick   smaller catalogues and few files: under two minutes
   --only    the jobs to measure, by the letters of their goals
-  --runs    how often each is measured (odd; 5, with --quick 3)
+  --runs    how often each is measured (odd; 5)
   --sizes   three catalogues, in revisions; the one in the middle is the one most jobs use";
 
 /// One of five programs.
@@ -71,10 +71,10 @@ fn bench_options(mut words: impl Iterator<Item = String>) -> Result<Options> {
             _ => bail!("{USAGE}"),
         }
     }
-    let runs = runs.unwrap_or(if quick { 3 } else { 5 });
+    let runs = runs.unwrap_or(5);
     if runs % 2 == 0 {
         bail!("an even number of runs has no middle\n\n{USAGE}");
     }
-    let sizes = sizes.unwrap_or(if quick { [1_500, 5_000, 15_000] } else { [10_000, 100_000, 500_000] });
+    let sizes = sizes.unwrap_or(if quick { [300, 800, 2_400] } else { [10_000, 100_000, 500_000] });
     Ok(Options { quick, only, runs, sizes })
 }

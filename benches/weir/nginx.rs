@@ -34,7 +34,7 @@ impl Nginx {
         let settings = format!(
             "daemon off;\nmaster_process off;\npid {shown}/pid;\nerror_log {shown}/error.log;\n\
              events {{ worker_connections 512; }}\n\
-             http {{ access_log off; sendfile on; keepalive_requests 1000000; default_type text/html;\n\
+             http {{ access_log off; sendfile on; keepalive_requests 1000000; default_type application/octet-stream;\n\
              client_body_temp_path {shown}/body; proxy_temp_path {shown}/proxy; fastcgi_temp_path {shown}/fastcgi;\n\
              uwsgi_temp_path {shown}/uwsgi; scgi_temp_path {shown}/scgi;\n\
              server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"

@@ -43,7 +43,7 @@ impl Lists {
             "--parallel-max",
             &self.at_once,
             "--create-dirs",
-            "--silent",
+            "--no-progress-meter",
             "--show-error",
         ]);
         command.args(["--fail", "--config"]).arg(&self.urls);

@@ -47,7 +47,7 @@ pub async fn measure(bench: &Bench, stage: &mut Stage<'_>, initial: &Initial) ->
     let measured = format!("{ratio:.2} ({:.1} s of {full:.1} s)", median(seconds.iter().copied()));
     Ok(told(Outcome::new(
         "A5",
-        "killed at 90 %, resumed",
+        format!("killed at 90 % of {held} revisions, resumed"),
         ("at most 0.15 of a full run", Limit::AtMost(0.15)),
         (ratio, measured),
         json!({ "run_seconds": seconds, "weir": usages }),

@@ -18,7 +18,7 @@ const PAGE: &str = "/options/synchronization";
 /// Between two pages of one person, where people have time.
 const LOOKS: Duration = Duration::from_millis(1_000);
 /// Saves of one turn.
-const SAVES: usize = 60;
+const SAVES: usize = 40;
 
 /// What the save changes in the end, without the page, its checks and its session: the same row, the same audit row.
 const BARE_UPDATE: &str =
@@ -43,7 +43,7 @@ pub async fn reading(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
     std::fs::create_dir_all(&root)?;
     std::fs::write(root.join("page"), &visitor.body)?;
     let nginx = nginx.serve(&root, &bench.folder.path().join("nginx-page")).await?;
-    let span = Duration::from_secs(if bench.options.quick { 1 } else { 4 });
+    let span = Duration::from_millis(if bench.options.quick { 700 } else { 4_000 });
     let (mut own, mut floor, mut crowded, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     bench.databases.forget_statements().await?;
     for _ in 0..bench.options.runs {
@@ -64,7 +64,7 @@ pub async fn reading(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
         let checks = of_sessions.map(|(calls, _)| *calls as usize).max().unwrap_or(0);
         ensure!(checks >= crowded.len(), "{} pages with {checks} looks at sessions", crowded.len());
     }
-    let read = crowd(server.port, PAGE, &loaded.sessions, span * 2, LOOKS).await?;
+    let read = crowd(server.port, PAGE, &loaded.sessions, span.max(LOOKS) * 2, LOOKS).await?;
     let ratio = median(own.iter().zip(&floor).map(|(own, floor)| own / floor));
     let p95 = percentile(read.iter().copied(), 95);
     let measured = format!(

@@ -14,6 +14,7 @@ use crate::server::Server;
 const MEBIBYTE: f64 = (1 << 20) as f64;
 /// What every server has done within this time after its start, it does.
 const SETTLED: Duration = Duration::from_secs(5);
+const QUICKLY_SETTLED: Duration = Duration::from_secs(2);
 
 /// From nothing, the database included, to the list of updates.
 pub async fn first_page(bench: &mut Bench, loaded: &Loaded) -> Result<Outcome> {
@@ -43,7 +44,7 @@ pub async fn idle(bench: &Bench, loaded: &Loaded) -> Result<Outcome> {
     for _ in 0..bench.options.runs.min(3) {
         let mut server = Server::start(Some(&loaded.url), &loaded.data_dir)?;
         server.first_page(&loaded.sessions[0], "/").await?;
-        tokio::time::sleep(SETTLED).await;
+        tokio::time::sleep(if bench.options.quick { QUICKLY_SETTLED } else { SETTLED }).await;
         peaks.push(server.peak_bytes()? as f64 / MEBIBYTE);
     }
     let peak = median(peaks.iter().copied());

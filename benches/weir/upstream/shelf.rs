@@ -21,7 +21,7 @@ const PLAIN_BYTES_MAX: usize = 5_120;
 /// One cabinet in this many is MSZIP; the others are LZX.
 const MSZIP_EVERY: u128 = 100;
 /// The one very large document comes after so many others.
-const LARGE_AT: usize = 1_000;
+const LARGE_AT: usize = 500;
 /// Documents that are made together.
 const BATCH: usize = 512;
 const OPEN: &[u8] = b"<updates>";
