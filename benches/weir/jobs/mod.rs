@@ -93,15 +93,9 @@ struct Copies {
 async fn synchronizations(bench: &Bench, outcomes: &mut Outcomes) {
     let [small, usual, large] = bench.options.sizes;
     let mut copies = Copies::default();
-    let mut sizes = Vec::new();
-    if bench.options.wants(&["A1", "A4", "B1", "B2", "M"]) || bench.options.quick {
-        sizes.push((usual, bench.options.runs));
-    }
-    if bench.options.wants(&["A5", "B1", "B2", "M"]) {
-        sizes.push((small, bench.options.runs));
-    }
+    let mut sizes = vec![(usual, bench.options.runs)];
     if bench.options.wants(&["B1", "B2", "M"]) {
-        sizes.push((large, 1));
+        sizes.extend([(small, 1), (large, 1)]);
     }
     for (size, runs) in &sizes {
         if let Err(error) = copy(bench, *size, *runs, &mut copies, outcomes).await {
@@ -143,8 +137,7 @@ async fn copy(
             Err(error) => outcomes.fail(&["B1", "B2"], &error),
         }
     }
-    // Each time costs nearly a full run, so only a quick bench has the time at the usual size.
-    if size == options.sizes[usize::from(options.quick)] && options.wants(&["A5"]) {
+    if size == options.sizes[1] && options.wants(&["A5"]) {
         let measured = interrupted::measure(bench, &mut stage, &initial).await;
         outcomes.take(&["A5"], measured.map(|one| vec![one]));
     }
