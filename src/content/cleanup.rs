@@ -3,7 +3,7 @@
 //!
 //! Only names of the store's own form are looked at, and only files older than [`AGE_MIN`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
@@ -121,7 +121,7 @@ struct Known {
 /// The disk's and the database's.
 pub async fn plan(conn: &mut AsyncPgConnection, store: &Store) -> Result<Plan, ContentError> {
     let entries = listing::entries(store).await?;
-    let (declined, keeps) = (declined(conn).await?, keeps_files(conn).await?);
+    let (declined, keeps) = (super::declined::all(conn).await?, keeps_files(conn).await?);
     let old = Utc::now() - AGE_MIN;
     let mut plan = Plan::default();
     for batch in entries.chunks(BATCH) {
@@ -176,38 +176,6 @@ async fn known(conn: &mut AsyncPgConnection, batch: &[Entry]) -> QueryResult<Has
     .await?;
     let with_digest = |row: Known| Some((Sha1Digest::from_slice(&row.sha1).ok()?, row));
     Ok(rows.into_iter().filter_map(with_digest).collect())
-}
-
-/// Files that only declined updates need, by themselves or by what they consist of. What the catalogue does not show
-/// yet, and what is neither approvable nor part of something, counts as needed.
-async fn declined(conn: &mut AsyncPgConnection) -> QueryResult<HashSet<Sha1Digest>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Binary)]
-        sha1: Vec<u8>,
-    }
-    let rows: Vec<Row> = diesel::sql_query(
-        "WITH RECURSIVE needed (update_row) AS (
-             SELECT u.update_row FROM updates u CROSS JOIN files_in_force o
-             WHERE NOT EXISTS (SELECT FROM declined_updates d
-                               WHERE d.update_id = u.update_id AND d.mirrored = o.replica)
-               AND (u.approvable OR NOT EXISTS (SELECT FROM relations r
-                                                WHERE r.kind = 3 AND r.target_row = u.update_row))
-             UNION
-             SELECT r.target_row FROM needed n
-             JOIN revisions v ON v.update_row = n.update_row
-             JOIN relations r ON r.revision_row = v.id AND r.kind = 3
-         )
-         SELECT f.sha1 FROM files f
-         WHERE EXISTS (SELECT FROM revision_files rf WHERE rf.file_row = f.id)
-           AND NOT EXISTS (SELECT FROM revision_files rf JOIN revisions v ON v.id = rf.revision_row
-                           WHERE rf.file_row = f.id
-                             AND (v.update_row IN (SELECT update_row FROM needed)
-                                  OR NOT EXISTS (SELECT FROM updates u WHERE u.update_row = v.update_row)))",
-    )
-    .load(conn)
-    .await?;
-    Ok(rows.into_iter().filter_map(|row| Sha1Digest::from_slice(&row.sha1).ok()).collect())
 }
 
 async fn keeps_files(conn: &mut AsyncPgConnection) -> QueryResult<bool> {

@@ -8,6 +8,7 @@
 mod bucket;
 pub mod checks;
 pub mod cleanup;
+mod declined;
 mod digests;
 mod error;
 mod facts;
@@ -21,6 +22,7 @@ pub mod store;
 pub mod verify;
 pub mod wanted;
 
+pub use declined::is_declined;
 pub use error::{ContentError, StoreError};
 pub use facts::FileFacts;
 pub use partial::Partial;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
 use super::Services;
 use super::range::{self, Part};
-use crate::content::{Contents, StoreError};
+use crate::content::{self, Contents, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
 /// Longest extension, in characters.
@@ -58,6 +58,9 @@ async fn show_file(
 
 async fn send(services: &Services, folder: &str, name: &str, conditions: Conditions) -> Result<Sent, Status> {
     let (place, digest) = locate(folder, name)?;
+    if is_declined(services, &digest).await? {
+        return Err(Status::NotFound);
+    }
     let about = services.store.describe(&place).await.map_err(|error| refused(&place, &error))?;
     let about = about.ok_or(Status::NotFound)?;
     let size = about.size;
@@ -79,6 +82,15 @@ async fn send(services: &Services, folder: &str, name: &str, conditions: Conditi
     let range = if conditions.is_head { start..start } else { start..start + len };
     let contents = services.store.read(&place, range).await.map_err(|error| refused(&place, &error))?;
     Ok(Sent { part: Some((contents, start, len)), status, size, etag, modified })
+}
+
+/// Whether only declined updates need the file: nobody is to get it, although it may still be here.
+async fn is_declined(services: &Services, digest: &Sha1Digest) -> Result<bool, Status> {
+    let mut conn = services.borrow().await.map_err(|_| Status::ServiceUnavailable)?;
+    content::is_declined(&mut conn, digest).await.map_err(|error| {
+        tracing::warn!(%error, "whether a file may be served cannot be told");
+        Status::ServiceUnavailable
+    })
 }
 
 /// A file that cannot be read now is no file that is not there: who asks may try again.

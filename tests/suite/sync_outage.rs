@@ -54,6 +54,20 @@ async fn ended(db: &TestDatabase, run_id: i64) -> Run {
     }
 }
 
+/// Synchronizes with success. A run that goes on by itself may be cut off once more by what the outage left behind, and
+/// then goes on again.
+async fn goes_on(db: &TestDatabase) {
+    for attempt in 0..3 {
+        let requested = runs::request(&mut *db.conn().await, Trigger::Manual, "test").await.unwrap();
+        let run = ended(db, requested.run_id).await;
+        if run.state() != RunState::Interrupted {
+            assert_eq!(run.state(), RunState::Succeeded, "attempt {attempt}: {:?}", run.error());
+            return;
+        }
+    }
+    panic!("interrupted again and again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn r014_a_server_that_stops_for_seconds_is_told_on_every_page_and_needs_no_restart() {
     let cluster = Cluster::start();
@@ -87,7 +101,7 @@ async fn r014_a_server_that_stops_for_seconds_is_told_on_every_page_and_needs_no
         assert_eq!(error.hop, "database", "{error:?}");
         assert!(error.message.contains("connection to the database was lost"), "{error:?}");
     }
-    app.synchronize().await;
+    goes_on(&app.db).await;
     assert_eq!(stored(&app.db).await, upstream.keys());
 }
 
@@ -130,8 +144,7 @@ async fn r015_an_immediate_shutdown_inside_a_commit_leaves_the_batch_wholly_ther
     if let Some(error) = run.error() {
         assert_eq!(error.hop, "database", "{error:?}");
     }
-    let last = bench.synchronize().await;
-    assert_eq!(last.state(), RunState::Succeeded, "{:?}", last.error());
+    goes_on(&bench.db).await;
     assert_eq!(bench.stored().await, bench.upstream.keys());
 }
 
@@ -165,7 +178,8 @@ async fn r019_a_volume_that_fills_in_mid_run_is_named_and_everything_goes_on_wit
     assert_eq!(visitor.get("/login").await.status(), 200);
     assert_eq!(visitor.get("/healthz").await.status(), 200);
     for _ in 0..40 {
-        let answer = visitor.sign_in("rita", PASSWORD).await;
+        // A new browser each time: one that is signed in gets no form.
+        let answer = app.visitor().sign_in("rita", PASSWORD).await;
         if answer.status() != 303 {
             assert_eq!(answer.status(), 503);
             assert!(answer.body.contains("The disk of the database is full"), "{}", answer.body);
