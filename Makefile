@@ -30,8 +30,8 @@ torture: tools-test
 	WEIR_TORTURE=1 cargo test --test suite instances
 	WEIR_TORTURE=1 cargo test --test suite torture -- --nocapture
 	WEIR_TORTURE=1 cargo test --test suite sync_model -- --nocapture
-	WEIR_TORTURE=1 cargo test --test suite faults_signin -- --nocapture
-	WEIR_TORTURE=1 cargo test --test suite faults_load -- --nocapture --test-threads=1
+	WEIR_TORTURE=1 cargo test --release --test suite faults_signin -- --nocapture
+	WEIR_TORTURE=1 cargo test --release --test suite faults_load -- --nocapture --test-threads=1
 	WEIR_TORTURE=1 cargo test --test suite scale -- --nocapture
 
 bench: tools-bench
