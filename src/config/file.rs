@@ -13,6 +13,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("console_address", "WEIR_CONSOLE_ADDRESS"),
     ("console_port", "WEIR_CONSOLE_PORT"),
     ("console_insecure", "WEIR_CONSOLE_INSECURE"),
+    ("require_tls", "WEIR_REQUIRE_TLS"),
     ("services_address", "WEIR_SERVICES_ADDRESS"),
     ("services_port", "WEIR_SERVICES_PORT"),
     ("services_tls_port", "WEIR_SERVICES_TLS_PORT"),
