@@ -5,7 +5,7 @@
 #               many random histories; takes about an hour
 # make bench  measures Weir against the least a program could do with the same bytes; about 45 minutes, or only some
 #             goals with JOBS=A1,F1
-# make bench-quick  the same with small catalogues and few files; under two minutes once it is built
+# make bench-quick  the same with small catalogues and few files; some minutes once it is built
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
