@@ -3,6 +3,7 @@
 use weir::sample::{self, Catalogue, Target};
 
 use crate::support::TestApp;
+use crate::support::database::keep_free;
 
 /// Runs as history has them: state, new updates.
 async fn runs(app: &TestApp, runs: &[(&str, i64)]) {
@@ -24,12 +25,17 @@ async fn fill(app: &TestApp) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_installation_shows_the_way_instead_of_zeros() {
     let app = TestApp::start().await;
-    let page = app.sign_in_admin().await.get("/").await;
+    let visitor = app.sign_in_admin().await;
+    let page = visitor.get("/").await;
     assert_eq!(page.texts("main h2"), ["First steps", "Synchronization Status"]);
     let steps = page.texts(".steps li");
     assert_eq!(steps.len(), 5);
     assert!(steps[0].contains("At present: Microsoft Update."), "{steps:?}");
     assert!(!page.has(".steps li.done") && !page.has("svg.bars"));
+    // More is to be kept free than any disk has.
+    keep_free(&app.db.client().await, i64::MAX).await;
+    let todo = visitor.get("/").await.texts(".todo li");
+    assert!(todo[0].starts_with("The disk of the content store is full."), "{todo:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

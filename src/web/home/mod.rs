@@ -17,7 +17,7 @@ use super::synchronizations::{RunView, StatusBox, options};
 use super::{Db, PageError, Reply, Reporter, words};
 use crate::approvals::Side;
 use crate::catalog::updates::{self, ApprovalFilter, Count, UpdateFilter};
-use crate::content::{Store, overview};
+use crate::content::{Store, limits, overview};
 use crate::sync::runs;
 
 /// Synchronizations in the picture.
@@ -57,6 +57,7 @@ async fn show_home(reporter: Reporter, mut db: Db, store: &State<Store>) -> Resu
     let bars = ended.rev().map(|run| (run.new, RunView::new(run, zone, now))).collect();
     let amounts = overview::amounts(conn).await?;
     let files_failed = amounts.iter().find(|one| one.state == "failed").map_or(0, |one| one.files);
+    let store = store.with_reserve(limits::load(conn).await?.reserve);
     let page = HomePage {
         todo: todo::list(&Facts {
             status: &status,
