@@ -12,7 +12,7 @@ const USAGE: &str =
 
   --quick   smaller catalogues and few files: under two minutes
   --only    the jobs to measure, by the letters of their goals
-  --runs    how often each is measured (odd; 5)
+  --runs    how often each is measured (odd; 5, with --quick 3)
   --sizes   three catalogues, in revisions; the one in the middle is the one most jobs use";
 
 /// One of five programs.
@@ -71,7 +71,7 @@ fn bench_options(mut words: impl Iterator<Item = String>) -> Result<Options> {
             _ => bail!("{USAGE}"),
         }
     }
-    let runs = runs.unwrap_or(5);
+    let runs = runs.unwrap_or(if quick { 3 } else { 5 });
     if runs % 2 == 0 {
         bail!("an even number of runs has no middle\n\n{USAGE}");
     }
