@@ -34,6 +34,28 @@
     if (event.target.closest("[data-print]") && !document.querySelector("dialog[open]")) window.print();
   });
 
+  // data-full-address: a path of ours becomes the whole address; data-copy="#id": a button that takes it along, shown
+  // where the browser allows that. The hints beside it change places.
+  const addresses = (root) => {
+    for (const place of root.querySelectorAll("[data-full-address]")) {
+      place.removeAttribute("data-full-address");
+      place.prepend(location.origin);
+      for (const hint of root.querySelectorAll("[data-path-hint], [data-address-hint]")) hint.hidden = !hint.hidden;
+    }
+    if (navigator.clipboard) for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const place = document.querySelector(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(place.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(place);
+    }
+  });
+
   // data-port="plain,ssl": the usual port follows the box, as long as it is the other usual one.
   document.addEventListener("change", (event) => {
     if (!event.target.matches("[data-port]")) return;
@@ -218,6 +240,7 @@
     tabTitle();
     follow(document);
     bars(root);
+    addresses(root);
     dialogs(root);
     summary(root);
     mark();

@@ -114,7 +114,7 @@ pub enum AccountError {
     /// Wrong password, unknown user, disabled user: one answer for all.
     #[error("The user name or the password is not right.")]
     Refused,
-    #[error("Too many failed attempts. Try again in {seconds} seconds.")]
+    #[error("Too many failed attempts. Try again in {}.", in_words(*seconds))]
     Wait { seconds: u64 },
     #[error("The code is not right. It was written to the log when Weir started.")]
     SetupCode,
@@ -134,9 +134,26 @@ pub enum AccountError {
     Database(#[from] diesel::result::Error),
 }
 
+/// `1 second`, `30 seconds`: a pause as a sentence tells it.
+pub fn in_words(seconds: u64) -> String {
+    format!("{seconds} {}", if seconds == 1 { "second" } else { "seconds" })
+}
+
 impl AccountError {
     /// Whether a new password was refused; the sentence belongs beside its field.
     pub fn is_about_new_password(&self) -> bool {
         matches!(self, Self::PasswordLength | Self::PasswordNul | Self::PasswordCommon)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AccountError;
+
+    #[test]
+    fn a_pause_is_told_in_the_right_number() {
+        let told = |seconds| AccountError::Wait { seconds }.to_string();
+        assert_eq!(told(1), "Too many failed attempts. Try again in 1 second.");
+        assert_eq!(told(30), "Too many failed attempts. Try again in 30 seconds.");
     }
 }

@@ -1,11 +1,13 @@
 //! Hashing and checking of passwords: argon2id, off the async threads, two at a time.
 
 use super::AccountError;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use std::cell::RefCell;
 use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
+use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Shortest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 12;
@@ -16,6 +18,8 @@ pub const PASSWORD_CHARS_MAX: usize = 128;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+const ALGORITHM: Algorithm = Algorithm::Argon2id;
+const VERSION: Version = Version::V0x13;
 
 /// Words that are common here.
 const CONTEXT: &[&str] = &["weir", "wsus", "windows", "microsoft", "update", "updates", "server"];
@@ -25,8 +29,13 @@ const HASHERS: usize = 2;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Threads of their own, always the same: the allocator keeps what a thread has freed for that thread, so on ever new
-/// ones of the runtime's pool the memory of a few hashes grew to that of dozens.
+thread_local! {
+    /// The memory of one hash, kept for the next one of this thread. Were it given back each time, the allocator would
+    /// cut pieces from it and take new memory for the next hash, until a few hashes hold that of a dozen.
+    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Threads of their own, always the same, so that there is [`MEMORY`] for [`HASHERS`] hashes and no more.
 static QUEUE: LazyLock<mpsc::Sender<Work>> = LazyLock::new(|| {
     let (sender, receiver) = mpsc::channel::<Work>();
     let receiver = std::sync::Arc::new(Mutex::new(receiver));
@@ -44,11 +53,9 @@ static QUEUE: LazyLock<mpsc::Sender<Work>> = LazyLock::new(|| {
     sender
 });
 
-/// Checked against when there is no such user, so that the answer takes as long. Nobody knows its password.
-static NOBODY: LazyLock<PasswordHashText> = LazyLock::new(|| {
-    let random: [u8; 32] = rand::random();
-    hash_now(&hex::encode(random)).unwrap_or_else(|_| PasswordHashText(String::new()))
-});
+/// Checked against when there is no such user, so that the answer takes as long.
+static NOBODY: LazyLock<PasswordHashText> =
+    LazyLock::new(|| PasswordHashText::of_nothing().unwrap_or_else(|_| PasswordHashText(String::new())));
 
 /// A PHC string: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
 #[derive(Clone)]
@@ -70,13 +77,14 @@ impl PasswordHashText {
         .await?
     }
 
-    /// The hash of a password that nobody knows: for an account whose password is still to be set.
+    /// What could be the hash of a password, and is that of none that anybody could find: random bytes. For an account
+    /// whose password is still to be set.
     ///
     /// # Errors
     /// [`AccountError::Hash`].
-    pub async fn of_nothing() -> Result<Self, AccountError> {
-        let random: [u8; 32] = rand::random();
-        run(move || hash_now(&Zeroizing::new(hex::encode(random)))).await?
+    pub fn of_nothing() -> Result<Self, AccountError> {
+        let random: [u8; Params::DEFAULT_OUTPUT_LEN] = rand::random();
+        in_words(&params()?, Salt::generate(), &random)
     }
 
     /// Wraps what the database holds; it is judged only when it is used.
@@ -126,14 +134,9 @@ pub(super) async fn verify(hash: Option<PasswordHashText>, password: &str) -> Re
             tracing::error!("a stored password hash cannot be read");
             return false;
         };
-        Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok() && known
+        is_of(&password, &parsed) && known
     })
     .await
-}
-
-/// Makes the stand-in hash, so that the first unknown user is not slower than the next.
-pub(super) async fn warm_up() {
-    let _ = run(|| LazyLock::force(&NOBODY).0.len()).await;
 }
 
 async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountError> {
@@ -147,11 +150,59 @@ async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
     done.await.map_err(|_| AccountError::Hash)
 }
 
+fn params() -> Result<Params, AccountError> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| AccountError::Hash)
+}
+
 fn hash_now(password: &str) -> Result<PasswordHashText, AccountError> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| AccountError::Hash)?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash = argon2.hash_password(password.as_bytes()).map_err(|_| AccountError::Hash)?;
+    let (params, salt) = (params()?, Salt::generate());
+    let mut bytes = Zeroizing::new([0; Params::DEFAULT_OUTPUT_LEN]);
+    fill(&Argon2::new(ALGORITHM, VERSION, params.clone()), password, &salt, &mut *bytes)?;
+    in_words(&params, salt, &*bytes)
+}
+
+fn in_words(params: &Params, salt: Salt, bytes: &[u8]) -> Result<PasswordHashText, AccountError> {
+    let hash = PasswordHash {
+        algorithm: ALGORITHM.ident(),
+        version: Some(VERSION.into()),
+        params: ParamsString::try_from(params).map_err(|_| AccountError::Hash)?,
+        salt: Some(salt),
+        hash: Some(Output::new(bytes).map_err(|_| AccountError::Hash)?),
+    };
     Ok(PasswordHashText(hash.to_string()))
+}
+
+/// Whether `stored` is the hash of `password`, by the memory and passes that stand in it. Compared in constant time.
+fn is_of(password: &str, stored: &PasswordHash) -> bool {
+    let (Some(salt), Some(wanted)) = (&stored.salt, &stored.hash) else { return false };
+    let version = stored.version.map_or(Ok(Version::V0x13), Version::try_from);
+    let (Ok(algorithm), Ok(version), Ok(params)) =
+        (Algorithm::new(stored.algorithm.as_str()), version, Params::try_from(&stored.params))
+    else {
+        return false;
+    };
+    let mut bytes = Zeroizing::new([0; Output::MAX_LENGTH]);
+    let Some(bytes) = bytes.get_mut(..wanted.len()) else { return false };
+    let filled = fill(&Argon2::new(algorithm, version, params), password, salt, bytes);
+    filled.is_ok() && bool::from(bytes.ct_eq(wanted.as_bytes()))
+}
+
+/// The hash into `bytes`, with this thread's [`MEMORY`], in which nothing of the password is left.
+fn fill(argon2: &Argon2<'_>, password: &str, salt: &[u8], bytes: &mut [u8]) -> Result<(), AccountError> {
+    let count = argon2.params().block_count();
+    MEMORY.with_borrow_mut(|memory| {
+        let missing = count.saturating_sub(memory.len());
+        memory.try_reserve_exact(missing).map_err(|_| AccountError::Hash)?;
+        memory.resize(count.max(memory.len()), Block::new());
+        let blocks = &mut memory[..count];
+        let filled = argon2.hash_password_into_with_memory(password.as_bytes(), salt, bytes, &mut *blocks);
+        blocks.iter_mut().zeroize();
+        // A stored hash may ask for more than ours do; that much is not kept.
+        if count > MEMORY_KIB as usize {
+            *memory = Vec::new();
+        }
+        filled.map_err(|_| AccountError::Hash)
+    })
 }
 
 #[cfg(test)]
@@ -167,9 +218,44 @@ mod tests {
         assert!(!verify(Some(hash), password.trim()).await.unwrap());
     }
 
+    #[test]
+    fn a_hash_leaves_its_memory_for_the_next_one_and_nothing_in_it() {
+        let kept = || MEMORY.with_borrow(|memory| (memory.as_ptr(), memory.len()));
+        let hash = hash_now("correct horse battery").unwrap();
+        let first = kept();
+        assert_eq!(first.1, MEMORY_KIB as usize);
+        for password in ["correct horse battery", "another horse battery"] {
+            let parsed = PasswordHash::new(hash.as_str()).unwrap();
+            assert_eq!(is_of(password, &parsed), password.starts_with("correct"));
+            assert_eq!(kept(), first);
+        }
+        MEMORY.with_borrow(|memory| {
+            assert!(memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
+        });
+    }
+
+    #[test]
+    fn hashes_of_other_strengths_are_read_as_they_say_and_their_memory_is_not_kept() {
+        use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+        for (memory, passes, lanes) in [(8, 1, 1), (64 * 1024, 1, 2)] {
+            let params = Params::new(memory, passes, lanes, None).unwrap();
+            let theirs = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let hash = theirs.hash_password(b"correct horse battery").unwrap();
+            assert!(is_of("correct horse battery", &hash) && !is_of("correct horse batterx", &hash));
+        }
+        assert_eq!(MEMORY.with_borrow(Vec::len), 0);
+        // and theirs is what reads ours
+        let ours = PasswordHash::new(hash_now("correct horse battery").unwrap().as_str()).unwrap();
+        assert!(Argon2::default().verify_password(b"correct horse battery", &ours).is_ok());
+    }
+
     #[tokio::test]
-    async fn r167_nobody_matches_no_password() {
+    async fn r167_nobody_matches_no_password_and_takes_as_much_work() {
         assert!(!verify(None, "correct horse battery").await.unwrap());
+        let (nobody, real) = (NOBODY.as_str(), hash_now("correct horse battery").unwrap());
+        let head = |text: &str| text.rsplitn(3, '$').nth(2).map(str::to_owned);
+        assert_eq!(head(nobody), head(real.as_str()), "the same algorithm, memory and passes");
+        assert_eq!(nobody.len(), real.as_str().len());
     }
 
     #[tokio::test]
@@ -197,7 +283,7 @@ mod tests {
         for good in ["correct horse battery", "zwölf kleine boote", "72610489533817", "vier große fische"] {
             assert!(PasswordHashText::of(good).await.is_ok(), "{good}");
         }
-        assert!(PasswordHashText::of_nothing().await.is_ok());
+        assert!(PasswordHashText::of_nothing().is_ok());
     }
 
     #[test]

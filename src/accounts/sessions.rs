@@ -3,8 +3,9 @@
 use super::display::Display;
 use super::failures::{self, Failure, Failures};
 use super::{Account, AccountError};
-use crate::db::schema::{accounts, sessions};
+use crate::db::schema::{accounts, sessions, sync_options};
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ pub struct Session {
     pub csrf_secret: Zeroizing<Vec<u8>>,
     /// How the person wants pages to look.
     pub display: Display,
+    /// The zone in which the person sees times: their own, or else the schedule's.
+    pub zone: Tz,
     /// Failed attempts to sign in as this person that nobody has seen yet.
     pub failed: Option<Failures>,
 }
@@ -92,7 +95,9 @@ pub async fn session_of(conn: &mut AsyncPgConnection, token: &str) -> Result<Opt
     let hash = hash(token);
     type Person = (i64, String, String, Option<String>, Option<String>);
     type Failed = (i32, Option<DateTime<Utc>>, Option<DateTime<Utc>>, String);
-    let row: Option<(Person, Failed, Vec<u8>, DateTime<Utc>)> = sessions::table
+    type Row = (Person, Failed, Vec<u8>, DateTime<Utc>, Option<String>);
+    let usual_zone = sync_options::table.select(sync_options::schedule_time_zone).single_value();
+    let row: Option<Row> = sessions::table
         .inner_join(accounts::table.on(accounts::id.eq(sessions::account_id)))
         .filter(sessions::token_hash.eq(&hash))
         .filter(sessions::created_at.gt(now - AGE_MAX))
@@ -108,21 +113,25 @@ pub async fn session_of(conn: &mut AsyncPgConnection, token: &str) -> Result<Opt
             ),
             sessions::csrf_secret,
             sessions::last_used_at,
+            usual_zone,
         ))
         .first(conn)
         .await
         .optional()?;
-    let Some((person, failed, csrf_secret, last_used_at)) = row else { return Ok(None) };
+    let Some((person, failed, csrf_secret, last_used_at, usual_zone)) = row else { return Ok(None) };
     let (id, name, role, theme, zone) = person;
     if now - last_used_at > TOUCH_AFTER {
         touch(conn, &hash, id, now).await?;
     }
     let (count, first_at, last_at, peer) = failed;
     let told = first_at.zip(last_at).filter(|_| count > 0);
+    let display = Display::stored(theme.as_deref(), zone.as_deref());
+    let usual_zone = || usual_zone.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
     Ok(Some(Session {
         account: Account { id, name, role: role.parse()? },
         csrf_secret: Zeroizing::new(csrf_secret),
-        display: Display::stored(theme.as_deref(), zone.as_deref()),
+        zone: display.time_zone.unwrap_or_else(usual_zone),
+        display,
         failed: told.map(|(first_at, at)| Failures { count, first_at, last: Failure { at, peer } }),
     }))
 }

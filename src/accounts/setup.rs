@@ -30,7 +30,6 @@ impl SetupCode {
     /// # Errors
     /// [`AccountError::Database`].
     pub async fn prepare(conn: &mut AsyncPgConnection) -> Result<Self, AccountError> {
-        signin::warm_up().await;
         Ok(Self(if any_account(conn).await? { None } else { Some(generate()) }))
     }
 

@@ -89,11 +89,6 @@ pub async fn sign_in(pool: &Pool, gate: &Gate, attempt: Attempt<'_>) -> Result<S
     Ok(SignedIn { account, token })
 }
 
-/// Makes ready what the first sign-in would otherwise wait for.
-pub async fn warm_up() {
-    passwords::warm_up().await;
-}
-
 pub(super) async fn borrow(
     pool: &Pool,
 ) -> Result<

@@ -1,13 +1,11 @@
 //! The table of accounts: making one, finding one.
 
 use super::{Account, AccountError, AccountName, PasswordHashText, Role};
+use crate::db::Lock;
 use crate::db::schema::accounts;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
-
-/// Serializes the making of the first account.
-const SETUP_LOCK: i64 = 0x5765_6972_5365_7475; // "WeirSetu"
 
 /// Makes an account. Hashes while `conn` is held: for the command line. A request handler hashes
 /// first and borrows its connection afterwards.
@@ -36,7 +34,7 @@ pub async fn create_first(
 ) -> Result<Account, AccountError> {
     conn.transaction(async |conn| {
         diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(SETUP_LOCK)
+            .bind::<diesel::sql_types::BigInt, _>(Lock::Setup.key())
             .execute(conn)
             .await?;
         if any_account(conn).await? {

@@ -1,6 +1,6 @@
 //! Approving and declining: each change is one transaction with its audit entry.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -12,11 +12,14 @@ use super::state::{self, Candidate};
 use super::{ALL_COMPUTERS, Action, ApprovalError, Side, groups};
 use crate::accounts::audit;
 use crate::catalog::publish;
-use crate::content::wanted;
+use crate::content::chosen;
 use crate::db::schema::{accepted_licenses, approvals, declined_updates};
 
 /// Updates one change may name.
 pub const UPDATES_MAX: usize = 1_000;
+/// Years in which a deadline may be. Ours; servers below cannot read one far outside of them, and then take no
+/// approval at all.
+const DEADLINE_YEARS: std::ops::RangeInclusive<i32> = 1970..=2999;
 
 /// What one group gets. `None`: no approval of its own, so that its parent's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,9 @@ fn allowed(candidate: &Candidate, change: &Change) -> Result<(), ApprovalError> 
     if change.deadline.is_some() && !acts {
         return Err(ApprovalError::DeadlineWithout);
     }
+    if change.deadline.is_some_and(|moment| !DEADLINE_YEARS.contains(&moment.year())) {
+        return Err(ApprovalError::DeadlineYear);
+    }
     if candidate.expired && (acts || wants(Action::Detect)) {
         return Err(ApprovalError::Expired { title: title() });
     }
@@ -130,7 +136,7 @@ pub async fn approve(
             changed.approvals += undecline(conn, &change.updates).await?;
         }
         changed.updates = candidates.len();
-        wanted::refresh(conn, None).await?;
+        chosen::refresh(conn, None).await?;
         let shown = |approval: &state::Approval| {
             json!({ "update": approval.update_id, "group": approval.group_id, "action": approval.action().key() })
         };
@@ -353,6 +359,23 @@ mod tests {
         assert!(matches!(allowed(&asking, &change), Err(ApprovalError::AsksUser { .. })));
         let detect = Change { deadline: Some(Utc::now()), ..wanting(Action::Detect) };
         assert!(matches!(allowed(&candidate(), &detect), Err(ApprovalError::DeadlineWithout)));
+    }
+
+    #[test]
+    fn a_deadline_that_servers_below_cannot_read_is_not_stored() {
+        for text in ["1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z"] {
+            let change = Change { deadline: Some(text.parse().unwrap()), ..wanting(Action::Install) };
+            let refused = allowed(&candidate(), &change);
+            assert!(matches!(refused, Err(ApprovalError::DeadlineYear)), "{text}: {refused:?}");
+        }
+        let far = Change { deadline: Some(DateTime::<Utc>::MAX_UTC), ..wanting(Action::Install) };
+        assert!(matches!(allowed(&candidate(), &far), Err(ApprovalError::DeadlineYear)));
+        for text in ["1970-01-01T00:00:00Z", "2999-12-31T23:59:59Z"] {
+            let moment = text.parse().unwrap();
+            let change = Change { deadline: Some(moment), ..wanting(Action::Install) };
+            assert!(allowed(&candidate(), &change).is_ok(), "{text}");
+            assert!(crate::protocol::server_sync::is_deadline(&moment), "{text}");
+        }
     }
 
     #[test]

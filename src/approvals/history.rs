@@ -11,7 +11,7 @@ use super::change::{Changed, mark_withdrawn};
 use super::{ApprovalError, Side};
 use crate::accounts::audit;
 use crate::catalog::publish;
-use crate::content::wanted;
+use crate::content::chosen;
 
 /// Longest reason, in characters; the rest is cut. Ours.
 pub const REASON_CHARS_MAX: usize = 500;
@@ -178,7 +178,7 @@ pub async fn undo(conn: &mut AsyncPgConnection, entry: audit::Entry<'_>) -> Resu
             return Err(ApprovalError::NothingToUndo);
         }
         let approvals = put_back(conn, last.id, stamp).await?;
-        wanted::refresh(conn, None).await?;
+        chosen::refresh(conn, None).await?;
         let object = format!("{} of {}", last.deed, last.at.format("%Y-%m-%d %H:%M:%S UTC"));
         let after = json!({ "updates": last.count, "by": last.actor });
         audit::record(

@@ -138,6 +138,8 @@ pub enum ApprovalError {
     NothingToUndo,
     #[error("A deadline belongs to Install or Remove.")]
     DeadlineWithout,
+    #[error("Enter a deadline in one of the years 1970 to 2999.")]
+    DeadlineYear,
     #[error("Enter a name of 1 to {} characters.", groups::NAME_CHARS_MAX)]
     GroupName,
     #[error("There is already a group with this name.")]

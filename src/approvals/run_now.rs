@@ -11,7 +11,7 @@ use super::rules::{self, Rule, Rules};
 use super::{Action, ApprovalError, Side, automatic};
 use crate::accounts::audit;
 use crate::catalog::publish;
-use crate::content::wanted;
+use crate::content::chosen;
 
 /// An update a rule fits.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -115,7 +115,7 @@ pub async fn run(
         for (rule, action) in [(&rules.install, Action::Install), (&rules.detect, Action::Detect)] {
             approve(conn, rule, action, stamp).await?;
         }
-        wanted::refresh(conn, None).await?;
+        chosen::refresh(conn, None).await?;
         let after = json!({ "install": outlook.install.len(), "detect": outlook.detect.len(),
             "waiting for license terms": outlook.waiting.len() });
         let entry = audit::Entry {

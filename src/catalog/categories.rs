@@ -8,6 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::{CatalogError, Kind, kind};
+use crate::db::Keep;
 use crate::db::schema::{update_categories, updates};
 
 /// A company, family, product, untyped category or classification.
@@ -140,6 +141,7 @@ pub(super) async fn rows_with_descendants(
          SELECT update_row FROM below",
     )
     .bind::<Array<SqlUuid>, _>(ids)
+    .kept()
     .load(conn)
     .await?;
     Ok(rows.into_iter().map(|row| row.update_row).collect())

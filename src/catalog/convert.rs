@@ -9,8 +9,9 @@ use flate2::write::ZlibEncoder;
 
 use super::CatalogError;
 use super::revision::{
-    Encoding, ImportFile, ImportRevision, Relation, RelationKind, RevisionDetails, StoredDocument, TitleIn,
+    Encoding, ImportFile, ImportRevision, Relation, RelationKind, RevisionDetails, StoredDocument,
 };
+use crate::protocol::cabinet;
 use crate::protocol::document::{DocumentFile, UpdateDocument};
 use crate::protocol::ids::Sha1Digest;
 use crate::protocol::server_sync::UpdateBlob;
@@ -106,11 +107,6 @@ fn details(document: UpdateDocument) -> RevisionDetails {
     RevisionDetails {
         more_info_urls,
         default_language: document.default_language,
-        titles: document
-            .titles
-            .into_iter()
-            .map(|text| TitleIn { language: text.language, title: text.title, description: text.description })
-            .collect(),
         languages: document.languages,
         support_url: document.support_url,
         eula: document.eula.map(|eula| eula.id),
@@ -148,8 +144,18 @@ impl StoredDocument {
         }
     }
 
-    /// The text of a document that is held as text or deflated; `None` for a cabinet, which the
-    /// protocol module unpacks. At most `limit` bytes are produced.
+    /// The text of the document, however it is held. At most `limit` bytes are unpacked.
+    ///
+    /// # Errors
+    /// [`CatalogError::Damaged`] when the body does not unpack to text within the limit.
+    pub fn whole_text(&self, limit: usize) -> Result<String, CatalogError> {
+        match self.text(limit)? {
+            Some(text) => Ok(text),
+            None => cabinet::decode(&self.body, limit).map_err(|_| CatalogError::Damaged),
+        }
+    }
+
+    /// The text of a document that is held as text or deflated; `None` for a cabinet. At most `limit` bytes are produced.
     ///
     /// # Errors
     /// [`CatalogError::Damaged`] when the body does not unpack to text within the limit.

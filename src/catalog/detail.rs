@@ -7,6 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::revision::{RelationKind, RevisionDetails};
+use super::texts::{self, TitleIn};
 use super::{CatalogError, Kind, circle, kind, publish};
 use crate::db::schema::{
     files, relations, revision_files, revisions, update_categories, update_ids, updates,
@@ -46,6 +47,8 @@ pub struct UpdateDetail {
     pub created: DateTime<Utc>,
     /// When the update became visible here.
     pub arrived_at: DateTime<Utc>,
+    /// Title and description by language.
+    pub titles: Vec<TitleIn>,
     /// The rest of the facts.
     pub details: RevisionDetails,
     /// Its products.
@@ -168,6 +171,7 @@ pub async fn find(
         bulletins: current.bulletin.split_whitespace().map(str::to_owned).collect(),
         created: current.created,
         arrived_at: current.arrived_at,
+        titles: texts::of(conn, current.revision_row).await?,
         details: serde_json::from_value(details).unwrap_or_default(),
         products: members_of(conn, current.update_row, Kind::Category).await?,
         classifications: members_of(conn, current.update_row, Kind::Classification).await?,

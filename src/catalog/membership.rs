@@ -41,6 +41,7 @@ WITH RECURSIVE affected (update_row) AS (
 SELECT u.update_row, u.revision_row, u.kind FROM affected a
 JOIN updates u ON u.update_row = a.update_row
 WHERE u.kind <> 4;
+CREATE INDEX ON publishing_affected (update_row);
 ANALYZE publishing_affected";
 
 const OWN: &str = "
@@ -54,6 +55,7 @@ SELECT DISTINCT update_row, category_row FROM (
     JOIN updates c ON c.update_row = r.target_row AND c.kind IN (2, 3)
     WHERE c.update_row <> a.update_row) named
 WHERE kind = 1 OR NOT has_marked;
+CREATE INDEX ON publishing_wanted (update_row, category_row);
 ANALYZE publishing_wanted";
 
 /// Pairs of a child without own membership and a category; a bundle whose own membership is not

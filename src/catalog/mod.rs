@@ -17,6 +17,7 @@ mod membership;
 pub mod publish;
 pub mod revision;
 mod search;
+pub mod texts;
 pub mod updates;
 
 pub use error::CatalogError;

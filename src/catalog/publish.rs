@@ -10,11 +10,9 @@ use diesel::sql_types::{BigInt, Bool, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::{CatalogError, membership, search};
+use crate::db::Lock;
 use crate::db::schema::{publications, unpublished_revisions};
 use crate::protocol::document::UpdateKind;
-
-/// Key of the transaction lock that serializes publishing ("weir" and a number).
-const PUBLISH_LOCK: i64 = 0x7765_6972_0000_0002;
 
 /// From this many changed updates on, statistics are refreshed in mid-way.
 const ANALYZE_FROM: i64 = 5_000;
@@ -63,7 +61,7 @@ pub async fn stamp(conn: &mut AsyncPgConnection) -> Result<i64, CatalogError> {
 
 async fn lock(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-        .bind::<BigInt, _>(PUBLISH_LOCK)
+        .bind::<BigInt, _>(Lock::Publication.key())
         .execute(conn)
         .await
         .map(drop)
@@ -125,9 +123,7 @@ pub async fn publish(
     conn.batch_execute(&PREPARE.replace("$lowest_kind", &lowest_kind.to_string())).await?;
     let counts = counts(conn).await?;
     let large = counts.changed >= ANALYZE_FROM;
-    if large {
-        conn.batch_execute(ANALYZE_LINKS).await?;
-    }
+    conn.batch_execute(if large { ANALYZE_LINKS } else { STEP_BY_STEP }).await?;
     diesel::sql_query(REPLACE_CURRENT)
         .bind::<BigInt, _>(stamped.stamp)
         .bind::<Nullable<BigInt>, _>(stamped.run_id)
@@ -148,6 +144,8 @@ pub async fn publish(
     search::refresh(conn, large).await?;
     if large {
         conn.batch_execute("ANALYZE updates; ANALYZE update_categories; ANALYZE update_search").await?;
+    } else {
+        conn.batch_execute(ANY_WAY).await?;
     }
     let Changes { new, revised, expired, .. } = counts;
     Ok(PublishCounts { new, revised, expired, revisions })
@@ -210,11 +208,22 @@ ANALYZE revisions (id, update_row, revision_number, publication_id, kind, approv
 ANALYZE relations;
 ANALYZE revision_files";
 
+/// Few updates: each row is looked up by its index. The planner takes the recursions over parts for ten times as many at
+/// each step, and would read whole tables of the catalogue to join them with a hundred rows. Tables are joined in the
+/// order in which they are written, from what is published on: from the categories on, all updates would be met.
+const STEP_BY_STEP: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    SET LOCAL random_page_cost = 1.1; SET LOCAL join_collapse_limit = 1";
+
+/// For what else happens in the transaction.
+const ANY_WAY: &str = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
+    SET LOCAL random_page_cost TO DEFAULT; SET LOCAL join_collapse_limit TO DEFAULT";
+
 /// First what is published now: an import that goes on meanwhile waits for the next time. Then one
 /// row for each update whose highest revision is among the waiting ones. A lower revision that
 /// came late is made visible, but never current.
 const PREPARE: &str = "
 SET LOCAL work_mem = '64MB';
+SET LOCAL jit = off;
 DROP TABLE IF EXISTS publishing_revisions, publishing;
 CREATE TEMPORARY TABLE publishing_revisions ON COMMIT DROP AS
 SELECT revision_row AS id FROM unpublished_revisions WHERE kind >= $lowest_kind;
@@ -229,6 +238,7 @@ JOIN revisions r ON r.id = n.id
 LEFT JOIN updates u ON u.update_row = r.update_row
 WHERE u.update_row IS NULL OR u.revision_number < r.revision_number
 ORDER BY r.update_row, r.revision_number DESC;
+CREATE INDEX ON publishing (update_row);
 ANALYZE publishing";
 
 /// $1 stamp, $2 run.

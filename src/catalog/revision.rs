@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Kind;
@@ -43,14 +44,19 @@ pub struct ImportRevision {
     pub stored: StoredDocument,
 }
 
+impl ImportRevision {
+    /// The details as JSON. A struct of strings, lists and flags always has a JSON form.
+    pub(super) fn details_json(&self) -> Value {
+        serde_json::to_value(&self.details).unwrap_or_default()
+    }
+}
+
 /// Facts that only the detail page shows; kept as JSON, so new ones need no migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RevisionDetails {
     /// Language the titles fall back to, such as `en`.
     pub default_language: String,
-    /// Title and description by language.
-    pub titles: Vec<TitleIn>,
     /// Languages the revision is made for; empty: neutral.
     pub languages: Vec<String>,
     /// Where to get help. As received: it may not be a web address at all.
@@ -79,18 +85,6 @@ pub struct RevisionDetails {
     pub excluded_by_default: bool,
     /// Files that name no usable SHA-1; they can never be downloaded.
     pub unusable_files: Vec<String>,
-}
-
-/// Title and description in one language.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TitleIn {
-    /// Short language name, such as `pt-br`.
-    pub language: String,
-    /// The title.
-    pub title: String,
-    /// The description; may be empty.
-    #[serde(default)]
-    pub description: String,
 }
 
 /// What a link to another update means.

@@ -5,27 +5,33 @@
 pub mod files;
 pub mod filter;
 pub mod order;
+mod words;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
+use diesel::dsl::{array, exists};
 use diesel::prelude::*;
+use diesel::sql_types::Integer;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
 pub use files::FileState;
-pub use filter::{ApprovalFilter, State, TEXT_LEN_MAX, UpdateFilter};
+pub use filter::{ApprovalFilter, State, UpdateFilter};
 pub use order::{Column, Cut, PageKey, Sort};
+pub use words::TEXT_LEN_MAX;
 
 use super::{CatalogError, Kind, kind};
+use crate::db::Keep;
 use crate::db::schema::{update_categories, updates};
 use filter::Resolved;
 
 /// Most updates on one page.
 pub const PAGE_MAX: i64 = 200;
 /// Counting stops here; see [`Count`]. Up to so many matches are sorted by themselves.
-pub const COUNT_MAX: i64 = 2_000;
+pub const COUNT_MAX: i64 = 1_000;
+/// The same where finding costs most: what was found would be looked for once more for the order.
+const DEAR_MAX: i64 = 2_500;
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,13 +130,14 @@ pub async fn page(
     cut: Cut,
     limit: i64,
 ) -> Result<(UpdatePage, Count), CatalogError> {
-    conn.transaction(async |conn| {
+    let found = conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
-        let filter = Resolved::new(conn, filter).await?;
+        let filter = Resolved::new(conn, filter, sort.column).await?;
         let (count, few) = matches(conn, &filter).await?;
-        Ok((cut_out(conn, &filter, few, sort, cut, limit).await?, count))
-    })
-    .await
+        Ok::<_, CatalogError>((cut_out(conn, &filter, few, sort, cut, limit).await?, count))
+    });
+    let (part, count) = found.await?;
+    Ok((part.read(conn).await?, count))
 }
 
 /// [`page`] without the number.
@@ -144,13 +151,13 @@ pub async fn list(
     cut: Cut,
     limit: i64,
 ) -> Result<UpdatePage, CatalogError> {
-    conn.transaction(async |conn| {
+    let found = conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
-        let filter = Resolved::new(conn, filter).await?;
+        let filter = Resolved::new(conn, filter, sort.column).await?;
         let few = if filter.is_narrow() { matches(conn, &filter).await?.1 } else { None };
         cut_out(conn, &filter, few, sort, cut, limit).await
-    })
-    .await
+    });
+    found.await?.read(conn).await
 }
 
 /// How many updates match, counted up to [`COUNT_MAX`].
@@ -160,7 +167,7 @@ pub async fn list(
 pub async fn count(conn: &mut AsyncPgConnection, filter: &UpdateFilter) -> Result<Count, CatalogError> {
     conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
-        let filter = Resolved::new(conn, filter).await?;
+        let filter = Resolved::new(conn, filter, Column::Released).await?;
         Ok(matches(conn, &filter).await?.0)
     })
     .await
@@ -172,10 +179,13 @@ async fn matches(
     conn: &mut AsyncPgConnection,
     filter: &Resolved<'_>,
 ) -> Result<(Count, Option<Vec<i32>>), CatalogError> {
-    let rows: Vec<i32> = filter.query().select(updates::update_row).limit(COUNT_MAX + 1).load(conn).await?;
+    // As one row: a thousand of them take longer to read than to find.
+    let most = if filter.is_dear() { DEAR_MAX } else { COUNT_MAX };
+    let found = filter.query().select(updates::update_row).limit(most + 1);
+    let rows: Vec<i32> = diesel::select(array::<Integer, _>(found)).kept().get_result(conn).await?;
     let found = rows.len() as i64;
-    let more = found > COUNT_MAX;
-    Ok((Count { at_least: found.min(COUNT_MAX), more }, (!more).then_some(rows)))
+    let count = Count { at_least: found.min(COUNT_MAX), more: found > COUNT_MAX };
+    Ok((count, (found <= most).then_some(rows)))
 }
 
 /// How these queries are planned; in a transaction, which ends it.
@@ -190,7 +200,23 @@ const PLANNING: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = force_custom_plan;
     SET LOCAL random_page_cost = 1.1";
 
-/// The lines of a page; `few` are the rows of all that match, where they are known.
+/// What stands on a page, before its lines are read.
+#[derive(Default)]
+struct Part {
+    keys: Vec<PageKey>,
+    has_before: bool,
+    has_after: bool,
+}
+
+impl Part {
+    /// With plans that serve every page: [`PLANNING`] would make new ones each time, which takes longer than the reading.
+    async fn read(self, conn: &mut AsyncPgConnection) -> Result<UpdatePage, CatalogError> {
+        let Self { keys, has_before, has_after } = self;
+        Ok(UpdatePage { lines: lines(conn, keys).await?, has_before, has_after })
+    }
+}
+
+/// The part of a page; `few` are the rows of all that match, where they are known.
 async fn cut_out(
     conn: &mut AsyncPgConnection,
     filter: &Resolved<'_>,
@@ -198,7 +224,10 @@ async fn cut_out(
     sort: Sort,
     cut: Cut,
     limit: i64,
-) -> Result<UpdatePage, CatalogError> {
+) -> Result<Part, CatalogError> {
+    if few.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Part::default());
+    }
     let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
     let classes = order::classes(conn, sort).await?;
     let place = match cut.key() {
@@ -217,12 +246,13 @@ async fn cut_out(
     for class in wanted {
         let query = match &few {
             Some(rows) => updates::table.into_boxed().filter(updates::update_row.eq_any(rows)),
-            None => filter.query(),
+            None => filter.walked(),
         };
         let query = classes[class].narrow(query, filter);
         let query = order::sorted(query, sort, back, place.clone().filter(|_| class == start));
         let missing = limit + 1 - keys.len();
-        let found: Vec<i32> = query.limit(missing as i64).select(updates::update_row).load(conn).await?;
+        let query = query.limit(missing as i64).select(updates::update_row);
+        let found: Vec<i32> = query.kept().load(conn).await?;
         let class = u16::try_from(class).unwrap_or(u16::MAX);
         keys.extend(found.into_iter().map(|update_row| PageKey { class, update_row }));
         if keys.len() > limit {
@@ -234,8 +264,8 @@ async fn cut_out(
     if back {
         keys.reverse();
     }
-    Ok(UpdatePage {
-        lines: lines(conn, keys).await?,
+    Ok(Part {
+        keys,
         has_before: if back { more } else { cut != Cut::First },
         has_after: if back { true } else { more },
     })
@@ -251,6 +281,9 @@ pub async fn any(conn: &mut AsyncPgConnection) -> Result<bool, CatalogError> {
 
 /// What stands on the lines of these rows, with what other tables know of them.
 async fn lines(conn: &mut AsyncPgConnection, keys: Vec<PageKey>) -> Result<Vec<UpdateLine>, CatalogError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<i32> = keys.iter().map(|key| key.update_row).collect();
     let rows: Vec<Row> =
         updates::table.filter(updates::update_row.eq_any(&ids)).select(Row::as_select()).load(conn).await?;

@@ -7,6 +7,7 @@
 
 mod bucket;
 pub mod checks;
+pub mod chosen;
 pub mod cleanup;
 mod declined;
 mod digests;

@@ -46,3 +46,50 @@ pub fn is_disk_full(error: &diesel::result::Error) -> bool {
         _ => false,
     }
 }
+
+/// Whether a statement failed because the database went away: it was stopped, or the way to it was cut. As above by
+/// words where there is no kind.
+#[must_use]
+pub fn is_away(error: &diesel::result::Error) -> bool {
+    use diesel::result::{DatabaseErrorKind as Kind, Error};
+    match error {
+        Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => true,
+        Error::DatabaseError(_, told) => {
+            ["connection closed", "terminating connection"].iter().any(|words| told.message().contains(words))
+        }
+        Error::RollbackErrorOnCommit { commit_error, .. } => is_away(commit_error),
+        Error::BrokenTransactionManager => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::{DatabaseErrorKind, Error};
+
+    use super::*;
+
+    fn told(kind: DatabaseErrorKind, words: &str) -> Error {
+        Error::DatabaseError(kind, Box::new(words.to_owned()))
+    }
+
+    #[test]
+    fn a_database_that_went_away_is_told_from_one_that_refuses() {
+        assert!(is_away(&told(DatabaseErrorKind::ClosedConnection, "")));
+        assert!(is_away(&told(DatabaseErrorKind::Unknown, "connection closed")));
+        let cut = "terminating connection due to administrator command";
+        assert!(is_away(&told(DatabaseErrorKind::Unknown, cut)));
+        assert!(is_away(&Error::BrokenTransactionManager));
+        assert!(!is_away(&told(DatabaseErrorKind::UniqueViolation, "duplicate key")));
+        assert!(!is_away(&Error::NotFound));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_its_words() {
+        assert!(is_disk_full(&told(
+            DatabaseErrorKind::Unknown,
+            "could not extend file: No space left on device"
+        )));
+        assert!(!is_disk_full(&told(DatabaseErrorKind::Unknown, "connection closed")));
+    }
+}

@@ -3,11 +3,11 @@
 //! Who works with the key holds a shared session lock, from before the key is looked at until the end. A key can be
 //! replaced only under the exclusive lock, so never between another process's look and its first words.
 
-use super::{DatabaseUrl, DbError, open_client};
+use super::{DatabaseUrl, DbError, Lock, open_client};
 use tokio_postgres::Client;
 
 /// Shared by everyone who works with the key.
-const KEY_LOCK: i64 = 0x7765_6972_0000_0003;
+const KEY_LOCK: i64 = Lock::SecretKey.key();
 
 /// A key at work: until this is dropped, no other key takes its place.
 pub struct KeyClaim {

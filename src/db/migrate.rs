@@ -1,7 +1,7 @@
 //! Brings the schema up to date at start: one program at a time, and never by a program that is too old.
 
 use super::url::reason;
-use super::{DatabaseUrl, DbError, open_client};
+use super::{DatabaseUrl, DbError, Lock, open_client};
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio_postgres::Client;
@@ -9,8 +9,6 @@ use tokio_postgres::error::SqlState;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
-/// Advisory lock that serializes migrations of one database ("weir" in ASCII, then 1).
-const LOCK_KEY: i64 = 0x7765_6972_0000_0001;
 const LOCK_WAIT_S: u32 = 120;
 
 /// Oldest server version that works, as `server_version_num` tells it: 13.0.
@@ -38,7 +36,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<(), DbError> {
     if done > 0 {
         tracing::info!(migrations = done, "the database schema was brought up to date");
     }
-    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK_KEY]).await?;
+    client.execute("SELECT pg_advisory_unlock($1)", &[&Lock::Migration.key()]).await?;
     Ok(())
 }
 
@@ -57,7 +55,7 @@ async fn check_server(client: &Client) -> Result<(), DbError> {
 
 async fn lock(client: &Client) -> Result<(), DbError> {
     client.batch_execute(&format!("SET lock_timeout = '{LOCK_WAIT_S}s'")).await?;
-    match client.execute("SELECT pg_advisory_lock($1)", &[&LOCK_KEY]).await {
+    match client.execute("SELECT pg_advisory_lock($1)", &[&Lock::Migration.key()]).await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
             Err(DbError::MigrationBusy { waited_s: LOCK_WAIT_S })

@@ -4,15 +4,21 @@
 
 mod cluster;
 mod error;
+mod kept;
 mod key;
+mod locks;
 mod migrate;
 mod pool;
+mod remembered;
 pub mod schema;
 mod url;
 
 pub use cluster::{Cluster, ClusterError, FileLock, keep_cluster};
-pub use error::{DbError, is_disk_full};
+pub use error::{DbError, is_away, is_disk_full};
+pub use kept::{Keep, Kept};
 pub use key::{KeyClaim, claim_key};
+pub use locks::Lock;
 pub use migrate::migrate;
 pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, connect, open_client};
+pub use remembered::Remembered;
 pub use url::DatabaseUrl;

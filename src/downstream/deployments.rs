@@ -4,7 +4,9 @@ use super::{Refusal, Services, anchor};
 use crate::approvals::Side;
 use crate::approvals::deployments::{self, Deployment, Known};
 use crate::protocol::ids::{DeploymentAnchor, RevisionKey};
-use crate::protocol::server_sync::{GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup};
+use crate::protocol::server_sync::{
+    GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup, is_deadline,
+};
 use uuid::Uuid;
 
 /// Priority of every file of ours: low. Source: MS-WSUSSS 2.2.4.
@@ -49,7 +51,8 @@ fn deployment(found: Deployment) -> SyncDeployment {
     SyncDeployment {
         key: RevisionKey { update_id: approval.update_id, revision: approval.revision_number },
         action: i32::from(approval.action().code()),
-        deadline: approval.deadline,
+        // One that no reader takes was stored by a version that did not look; to servers below it means none.
+        deadline: approval.deadline.filter(is_deadline),
         assigned: true,
         go_live: approval.approved_at,
         deployment_id: found.approval_id,

@@ -25,7 +25,7 @@ use super::plain::Plain;
 use super::refusal::{NO_ROOM, Refusal, SPEAK_TLS};
 use super::tls::Tls;
 use super::watched::Watched;
-use super::{ListenError, body};
+use super::{ListenError, body, refusal};
 
 /// The browser shall ask with TLS only, for a year.
 pub const HSTS: &str = "max-age=31536000";
@@ -247,6 +247,7 @@ async fn answer(
     connection.enter(Phase::Body);
     let (parts, mut body) = request.into_parts();
     let waits_for_leave = parts.headers.contains_key(hyper::header::EXPECT);
+    let as_page = refusal::reads_pages(&parts.headers);
     let outcome = async {
         let incoming = Incoming::check(parts, peer, &shared.door)?;
         let received = body::read(&mut body, incoming.path(), &shared.limits, &shared.memory).await?;
@@ -259,7 +260,7 @@ async fn answer(
         if refusal.leaves_a_body() && !waits_for_leave {
             shared.tasks.spawn(body::drain(body, shared.limits.clone()));
         }
-        let mut answer = refusal.answer(connection);
+        let mut answer = refusal.answer(connection, as_page, &shared.door.base);
         if shared.door.tls.is_some() {
             answer
                 .headers_mut()

@@ -225,6 +225,50 @@ async fn r220_who_is_still_sending_reads_why_it_was_refused() {
 }
 
 #[tokio::test]
+async fn a_browser_reads_a_refusal_as_a_page_and_a_program_as_a_line() {
+    let serving = start_behind(limits(), Door { base: "/weir".into(), ..Door::default() }).await;
+    let post = |accept: &str| {
+        format!("POST /weir/length HTTP/1.1\r\nHost: a\r\n{accept}Content-Length: 1073741824\r\n\r\n")
+    };
+    let page = exchange(&serving, &post("Accept: text/html,application/xhtml+xml;q=0.9\r\n")).await;
+    assert!(page.starts_with("HTTP/1.1 413 "), "{page}");
+    assert!(page.contains("content-type: text/html; charset=utf-8\r\n"), "{page}");
+    for part in [
+        "<html lang=\"en\">",
+        "<h1>Too large</h1>",
+        "Nothing was changed.",
+        "send it again",
+        "<a href=\"/weir/\">",
+        "default-src 'none'",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let (head, body) = page.split_once("\r\n\r\n").expect("a body");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    for accept in ["", "Accept: */*\r\n", "Accept: application/json\r\n"] {
+        let line = exchange(&serving, &post(accept)).await;
+        assert!(line.contains("\r\n\r\nThe request is larger than this address takes.\nQuote "), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_of_ours_says_that_it_is_no_other_type_and_not_to_be_kept() {
+    let serving = start(limits()).await;
+    for request in ["GET /hello HTTP/1.1\r\n\r\n", "BREW /hello HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        for accept in ["", "Accept: text/html\r\n"] {
+            let answer = exchange(&serving, &request.replacen("\r\n", &format!("\r\n{accept}"), 1)).await;
+            assert!(answer.contains("x-content-type-options: nosniff\r\n"), "{answer}");
+            assert!(answer.contains("cache-control: no-store\r\n"), "{answer}");
+        }
+    }
+    for raw in [super::refusal::SPEAK_TLS, super::refusal::NO_ROOM] {
+        let text = String::from_utf8_lossy(raw);
+        assert!(text.contains("x-content-type-options: nosniff\r\n"), "{text}");
+        assert!(text.contains("cache-control: no-store\r\n"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_share_one_budget() {
     let serving = start(Limits { bodies_bytes: 100, ..limits() }).await;
     let request =

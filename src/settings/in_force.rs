@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::SettingsError;
 use super::options::{Files, Languages};
 use super::store::{file_store, unreadable};
+use crate::db::Keep;
 
 /// The short name that stands for all languages, new ones included.
 const ALL: &str = "all";
@@ -47,6 +48,7 @@ pub async fn files_in_force(conn: &mut AsyncPgConnection) -> Result<FilesInForce
         "SELECT f.*, o.files_from_microsoft AND NOT o.replica AS from_microsoft
          FROM files_in_force f CROSS JOIN sync_options o",
     )
+    .kept()
     .get_result(conn)
     .await?;
     let languages = match &row.facts {

@@ -32,7 +32,7 @@ pub use error::SettingsError;
 pub use host::{host_address, normalize_host};
 pub use in_force::{FilesInForce, enabled_languages, files_in_force};
 pub use keys::{Key, Panel};
-pub use known::{known_tree, known_tree_for};
+pub use known::{KnownTrees, known_tree, known_tree_for};
 pub use options::{
     CategoryKind, FileStore, Files, Languages, Proxy, Schedule, ScheduleMode, Selected, Source, SourceKind,
     SyncOptions,

@@ -18,6 +18,7 @@ use super::options::{
     CategoryKind, FileStore, Files, Languages, Proxy, Schedule, ScheduleMode, Selected, Source, SourceKind,
     SyncOptions,
 };
+use crate::db::Keep;
 use crate::db::schema::{selected_categories, sync_options};
 
 /// A save that went through.
@@ -74,7 +75,8 @@ pub async fn load(conn: &mut AsyncPgConnection) -> Result<SyncOptions, SettingsE
             sql::<Array<Text>>(&column("kind")),
             sql::<Array<Bool>>(&column("with_descendants")),
         ))
-        .first(conn)
+        .kept()
+        .get_result(conn)
         .await?;
     let mut options = row.into_options()?;
     for ((category_id, kind), with_descendants) in ids.into_iter().zip(kinds).zip(whole) {

@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use super::tree::{NodeKind, expand};
+use super::tree::{CategoryTree, NodeKind, expand};
 use super::{CategoryKind, SyncOptions, known_tree};
 
 /// The products and classifications that are chosen, families as what is below them now.
@@ -26,20 +26,25 @@ impl Synchronized {
     /// # Errors
     /// The database's.
     pub async fn now(conn: &mut AsyncPgConnection, options: &SyncOptions) -> QueryResult<Self> {
-        let tree = known_tree(conn).await?;
-        Ok(Self {
+        Ok(Self::of(options, &known_tree(conn).await?))
+    }
+
+    /// By these options and this tree.
+    #[must_use]
+    pub fn of(options: &SyncOptions, tree: &CategoryTree) -> Self {
+        Self {
             everything: options.replica,
             products: tree
                 .nodes()
                 .filter(|node| node.kind == NodeKind::Product)
                 .map(|node| node.id)
                 .collect(),
-            chosen: expand(&tree, &options.selections),
+            chosen: expand(tree, &options.selections),
             classifications: options
                 .selected(CategoryKind::Classification)
                 .map(|one| one.category_id)
                 .collect(),
-        })
+        }
     }
 
     /// Whether revisions of an update that names these products, and these classifications, still come. One that

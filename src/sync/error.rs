@@ -180,19 +180,18 @@ fn trouble_of_import(error: &tokio_postgres::Error) -> Option<Trouble> {
 /// Diesel keeps no error codes, so what it has no kind for is known by PostgreSQL's words.
 fn trouble_of_query(error: &diesel::result::Error) -> Option<Trouble> {
     use diesel::result::{DatabaseErrorKind as Kind, Error};
+    if crate::db::is_away(error) {
+        return Some(Trouble::Away);
+    }
     let (kind, told) = match error {
         Error::DatabaseError(kind, told) => (kind, told),
         Error::RollbackErrorOnCommit { commit_error, .. } => return trouble_of_query(commit_error),
-        Error::BrokenTransactionManager => return Some(Trouble::Away),
         _ => return None,
     };
-    let says = |words: &str| told.message().contains(words);
     match kind {
         Kind::SerializationFailure => Some(Trouble::Conflict),
-        Kind::ClosedConnection => Some(Trouble::Away),
-        _ if says("deadlock detected") => Some(Trouble::Conflict),
+        _ if told.message().contains("deadlock detected") => Some(Trouble::Conflict),
         _ if crate::db::is_disk_full(error) => Some(Trouble::DiskFull),
-        _ if says("connection closed") || says("terminating connection") => Some(Trouble::Away),
         _ => None,
     }
 }

@@ -35,9 +35,7 @@ pub(super) async fn fetch(
     importer: mpsc::Sender<ImportRevision>,
     progress: Arc<Progress>,
 ) -> Result<Owed, SyncError> {
-    let batches = wanted.chunks(batch_size.max(1)).map(<[RevisionKey]>::to_vec).collect();
-    drop(wanted);
-    let list = Arc::new(WorkList::new(batches));
+    let list = Arc::new(WorkList::new(wanted, batch_size.max(1)));
     let decoder = Decoder::new();
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
@@ -63,7 +61,11 @@ pub(super) async fn fetch(
 
 #[derive(Default)]
 struct ListState {
-    batches: VecDeque<Vec<RevisionKey>>,
+    /// Nobody has asked for these yet; from the last one on, so that a batch is cut off the end.
+    untouched: Vec<RevisionKey>,
+    /// Batches that came back as smaller ones. They come first, so that a trouble is settled before new ones are looked
+    /// for.
+    returned: VecDeque<Vec<RevisionKey>>,
     /// Batches that a worker has; they may come back as smaller ones.
     in_work: usize,
     owed: Owed,
@@ -71,15 +73,28 @@ struct ListState {
     internal_errors: u32,
 }
 
-/// The batches still to be asked for.
+impl ListState {
+    fn next(&mut self, batch_size: usize) -> Option<Vec<RevisionKey>> {
+        if self.returned.is_empty() && !self.untouched.is_empty() {
+            let rest = self.untouched.len().saturating_sub(batch_size);
+            return Some(self.untouched.drain(rest..).rev().collect());
+        }
+        self.returned.pop_front()
+    }
+}
+
+/// What is still to be asked for.
 struct WorkList {
     state: Mutex<ListState>,
+    batch_size: usize,
     changed: Notify,
 }
 
 impl WorkList {
-    fn new(batches: VecDeque<Vec<RevisionKey>>) -> Self {
-        Self { state: Mutex::new(ListState { batches, ..ListState::default() }), changed: Notify::new() }
+    fn new(mut wanted: Vec<RevisionKey>, batch_size: usize) -> Self {
+        wanted.reverse();
+        let state = ListState { untouched: wanted, ..ListState::default() };
+        Self { state: Mutex::new(state), batch_size, changed: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, ListState> {
@@ -94,7 +109,7 @@ impl WorkList {
             changed.as_mut().enable();
             {
                 let mut state = self.lock();
-                if let Some(batch) = state.batches.pop_front() {
+                if let Some(batch) = state.next(self.batch_size) {
                     state.in_work += 1;
                     return Some(batch);
                 }
@@ -110,9 +125,8 @@ impl WorkList {
     fn give_back(&self, batches: impl IntoIterator<Item = Vec<RevisionKey>>) {
         let mut state = self.lock();
         state.in_work -= 1;
-        // In front, so that a trouble is settled before new ones are looked for.
         for batch in batches {
-            state.batches.push_front(batch);
+            state.returned.push_front(batch);
         }
         drop(state);
         self.changed.notify_waiters();
@@ -132,6 +146,9 @@ impl WorkList {
     }
 }
 
+/// A batch and what came for it.
+type Answered = (Vec<RevisionKey>, GetUpdateDataReply);
+
 struct Worker {
     client: Arc<UpstreamClient>,
     list: Arc<WorkList>,
@@ -141,18 +158,38 @@ struct Worker {
 }
 
 impl Worker {
+    /// Reads one answer while the next one is waited for: a source that takes seconds is always being asked.
     async fn run(self) -> Result<(), SyncError> {
+        let mut answered = None;
+        loop {
+            // Both in one task: the last batch may be the one that is being read, and then its end is what ends the list.
+            let (_, next) = tokio::try_join!(self.settle(answered), self.ask())?;
+            match next {
+                Some(answer) => answered = Some(answer),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The next answer; `None` when there is nothing left to ask for.
+    async fn ask(&self) -> Result<Option<Answered>, SyncError> {
         while let Some(batch) = self.list.take().await {
             match self.client.update_data(&batch).await {
-                Ok(reply) => {
-                    let missing = self.accept(&batch, reply).await?;
-                    self.list.give_back(missing);
-                }
+                Ok(reply) => return Ok(Some((batch, reply))),
                 Err(error) => {
                     let halves = self.narrow_down(batch, error)?;
                     self.list.give_back(halves);
                 }
             }
+        }
+        Ok(None)
+    }
+
+    /// Stores what an answer holds, and gives back what it did not.
+    async fn settle(&self, answered: Option<Answered>) -> Result<(), SyncError> {
+        if let Some((batch, reply)) = answered {
+            let missing = self.accept(&batch, reply).await?;
+            self.list.give_back(missing);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::SyncError;
 use super::context::SyncContext;
-use crate::content::wanted;
+use crate::content::{chosen, wanted};
 use crate::db::Pool;
 use crate::db::schema::sync_options;
 use crate::jobs::{Job, JobError, Lease, QueueError};
@@ -36,7 +36,7 @@ pub struct Download {}
 /// # Errors
 /// The database's.
 pub async fn want(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> Result<(), QueueError> {
-    if wanted::refresh(conn, run_id).await? > 0 {
+    if chosen::refresh(conn, run_id).await? > 0 {
         fetch_soon(conn).await?;
     }
     Ok(())

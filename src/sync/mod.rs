@@ -10,6 +10,7 @@ mod content_check;
 mod context;
 mod decode;
 pub mod destinations;
+pub mod editions;
 mod error;
 mod facts;
 mod fetch;

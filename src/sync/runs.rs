@@ -16,6 +16,7 @@ use super::progress::Figures;
 pub use super::requests::{Requested, Trigger, request, request_categories, stop};
 pub use super::state::{Phase, RunState};
 use crate::catalog::publish::PublishCounts;
+use crate::db::Keep;
 use crate::db::schema::{run_log, sync_runs};
 
 /// The kind of a run's job in the queue.
@@ -23,6 +24,9 @@ pub(super) const JOB_KIND: &str = "synchronize";
 
 /// The states of a run that is not over.
 pub(super) const ACTIVE: [&str; 3] = ["queued", "running", "stopping"];
+/// The condition on `sync_runs` for the run that ended last.
+pub(super) const ENDED_LAST: &str =
+    "sync_runs.id = (SELECT max(id) FROM sync_runs WHERE state NOT IN ('queued', 'running', 'stopping'))";
 
 /// One run as stored.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -206,10 +210,9 @@ pub async fn last_finished(conn: &mut AsyncPgConnection) -> Result<Option<Run>, 
 pub async fn active_and_last_finished(
     conn: &mut AsyncPgConnection,
 ) -> Result<(Option<Run>, Option<Run>), SyncError> {
-    let of_either = sync_runs::state.eq_any(ACTIVE).or(sql::<Bool>(
-        "sync_runs.id = (SELECT max(id) FROM sync_runs WHERE state NOT IN ('queued', 'running', 'stopping'))",
-    ));
-    let found: Vec<Run> = sync_runs::table.filter(of_either).select(Run::as_select()).load(conn).await?;
+    let of_either = sync_runs::state.eq_any(ACTIVE).or(sql::<Bool>(ENDED_LAST));
+    let found: Vec<Run> =
+        sync_runs::table.filter(of_either).select(Run::as_select()).kept().load(conn).await?;
     let (active, finished): (Vec<Run>, Vec<Run>) = found.into_iter().partition(|run| run.state().is_active());
     Ok((active.into_iter().next(), finished.into_iter().next()))
 }

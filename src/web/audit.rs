@@ -1,11 +1,11 @@
 //! `/audit`: who did what, from where, and what it changed; also as CSV and as JSON lines.
 
 use askama::Template;
-use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rocket::{FromForm, Route, get, routes};
 use serde_json::Value;
 
+use super::days::{day_after, start_of, typed_day};
 use super::download::Download;
 use super::moment::Moment;
 use super::{Administrator, Db, Field, PageError, Reply, Shell};
@@ -37,16 +37,15 @@ struct Query {
 }
 
 impl Query {
-    /// Days are those of the schedule's zone, the last one included; a day that cannot be read counts as none.
+    /// Days are those of the person's zone, the last one included; a day that cannot be read counts as none.
     fn filter(&self, zone: Tz) -> Filter {
-        let cut = |text: &str| text.trim().chars().take(FILTER_CHARS_MAX).collect::<String>();
+        let plain = |text: &str| text.trim().chars().filter(|sign| *sign != '\0').collect::<String>();
+        let cut = |text: &str| plain(text).chars().take(FILTER_CHARS_MAX).collect::<String>();
         Filter {
             actor: cut(&self.who),
             action: cut(&self.what),
-            since: day(&self.since).and_then(|day| midnight(day, zone)),
-            until: day(&self.until)
-                .and_then(|day| day.checked_add_days(Days::new(1)))
-                .and_then(|day| midnight(day, zone)),
+            since: typed_day(&self.since).map(|day| start_of(day, zone)),
+            until: typed_day(&self.until).map(|day| start_of(day_after(day), zone)),
             before: self.before,
         }
     }
@@ -68,15 +67,6 @@ impl Query {
             query => format!("{path}?{query}"),
         }
     }
-}
-
-fn day(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()
-}
-
-fn midnight(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    let local = day.and_hms_opt(0, 0, 0)?.and_local_timezone(zone).earliest()?;
-    Some(local.with_timezone(&Utc))
 }
 
 #[derive(Template)]

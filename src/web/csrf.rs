@@ -91,7 +91,8 @@ impl Fairing for Shield {
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let forged = cookies::session_token(request).is_some_and(|token| !sessions::is_token(&token));
         if forged && self.may_write(Instant::now()) {
-            tracing::warn!("a session cookie that was never given out");
+            let number = shell::request_id(request);
+            tracing::warn!(request = number, "a session cookie that was never given out");
             guards::note_refusal(request, "session.forged", None).await;
         }
         if matches!(request.method(), Method::Get | Method::Head | Method::Options) {
@@ -99,7 +100,8 @@ impl Fairing for Shield {
         }
         let verdict = judge(request, data).await;
         if let Err(reason) = verdict {
-            tracing::warn!(reason, path = %request.uri().path(), "a request from elsewhere was refused");
+            let (path, number) = (shell::shown_path(request), shell::request_id(request));
+            tracing::warn!(reason, %path, request = number, "a request from elsewhere was refused");
             if self.may_write(Instant::now()) {
                 guards::note_refusal(request, "request.forged", Some(json!({ "reason": reason }))).await;
             }

@@ -4,8 +4,8 @@ use super::base::Base;
 use super::guards::Wants;
 use super::shell::{self, SessionState, Shell};
 use super::submitted::FormFault;
-use crate::accounts::AccountError;
-use crate::db::is_disk_full;
+use crate::accounts::{AccountError, in_words};
+use crate::db::{is_away, is_disk_full};
 use askama::Template;
 use rocket::http::{Header, Method, Status};
 use rocket::request::Request;
@@ -26,17 +26,21 @@ pub enum PageError {
              Nothing was changed. Go back, load the page again and repeat it."
     )]
     Forged,
+    /// The link of an administrator with which a password is set.
+    #[error("{0}")]
+    LinkOver(AccountError),
     #[error("{0}")]
     Conflict(String),
     #[error("{0}")]
     Refused(String),
-    #[error("Too many tries. Wait {seconds} seconds, then try again.")]
+    #[error("Too many tries. Wait {}, then try again.", in_words(*seconds))]
     TooMany { seconds: u64 },
     #[error("The database does not answer. Try again in a moment; if it lasts, look at the log.")]
     Unavailable { incident: Uuid },
     #[error("The disk of the database is full, so nothing can be saved. Make room on it, then try again.")]
     DiskFull { incident: Uuid },
-    #[error("Something failed on our side. Nothing is lost; try again. Quote {incident} when you report it.")]
+    /// Pages show the incident beside this sentence. It may have happened after the deed was done.
+    #[error("Something failed on our side. Look whether it was done, then try again.")]
     Internal { incident: Uuid },
 }
 
@@ -44,12 +48,11 @@ impl PageError {
     /// Logs `cause` once, with everything it came from, under the number the visitor sees. When it came from a database
     /// that is away or full, the visitor is told that.
     pub fn internal<E: std::error::Error + 'static>(cause: E) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error};
         let incident = Uuid::new_v4();
         let error = &cause as &dyn std::error::Error;
         let mut chain = std::iter::successors(Some(error), |error| error.source());
-        match chain.find_map(|error| error.downcast_ref::<Error>()) {
-            Some(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)) => Self::unavailable(cause),
+        match chain.find_map(|error| error.downcast_ref::<diesel::result::Error>()) {
+            Some(failure) if is_away(failure) => Self::unavailable(cause),
             Some(failure) if is_disk_full(failure) => {
                 tracing::error!(%incident, error, "the disk of the database is full");
                 Self::DiskFull { incident }
@@ -74,10 +77,28 @@ impl PageError {
             Self::NotFound { .. } => Status::NotFound,
             Self::Forbidden | Self::Forged => Status::Forbidden,
             Self::Conflict(_) => Status::Conflict,
-            Self::Refused(_) => Status::UnprocessableEntity,
+            Self::Refused(_) | Self::LinkOver(_) => Status::UnprocessableEntity,
             Self::TooMany { .. } => Status::TooManyRequests,
             Self::Unavailable { .. } | Self::DiskFull { .. } => Status::ServiceUnavailable,
             Self::Internal { .. } => Status::InternalServerError,
+        }
+    }
+
+    /// The number in the log under which the cause stands; `None`: there is no other cause than the sentence names.
+    pub fn incident(&self) -> Option<Uuid> {
+        match self {
+            Self::Internal { incident } | Self::Unavailable { incident } | Self::DiskFull { incident } => {
+                Some(*incident)
+            }
+            _ => None,
+        }
+    }
+
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::Forged => "Nothing was changed",
+            Self::LinkOver(_) => "This link no longer works",
+            other => heading(other.status()),
         }
     }
 }
@@ -95,7 +116,8 @@ impl From<AccountError> for PageError {
             AccountError::NoConnection => Self::unavailable(error),
             AccountError::Unknown => Self::NotFound { what: "user" },
             AccountError::Wait { seconds } => Self::TooMany { seconds },
-            AccountError::LinkOver | AccountError::LastAdministrator => Self::Refused(error.to_string()),
+            AccountError::LinkOver => Self::LinkOver(error),
+            AccountError::LastAdministrator => Self::Refused(error.to_string()),
             other => Self::internal(other),
         }
     }
@@ -109,14 +131,9 @@ impl From<diesel_async::pooled_connection::bb8::RunError> for PageError {
 
 impl<'r> Responder<'r, 'static> for PageError {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let incident = match &self {
-            Self::Internal { incident } | Self::Unavailable { incident } | Self::DiskFull { incident } => {
-                incident.to_string()
-            }
-            _ => shell::request_id(request).to_owned(),
-        };
-        let status = self.status();
-        let mut response = show(request, status, &self.to_string(), &incident)?;
+        let incident = self.incident().map(|incident| incident.to_string());
+        let incident = incident.unwrap_or_else(|| shell::request_id(request).to_owned());
+        let mut response = show(request, self.status(), self.heading(), &self.to_string(), &incident)?;
         if let Self::TooMany { seconds } = self {
             response.set_header(Header::new("Retry-After", seconds.to_string()));
         }
@@ -131,12 +148,21 @@ struct ErrorPage<'a> {
     heading: &'static str,
     text: &'a str,
     incident: &'a str,
+    /// Nobody is signed in, so Home would only lead to the sign-in page.
+    stranger: bool,
 }
 
 /// Draws an error in the frame, or as a fragment that goes into the main part of the page.
-fn show(request: &Request<'_>, status: Status, text: &str, incident: &str) -> response::Result<'static> {
-    let shell = Shell::of(request, shell::session_state_if_known(request));
-    let page = ErrorPage { shell, heading: heading(status), text, incident };
+fn show(
+    request: &Request<'_>,
+    status: Status,
+    heading: &'static str,
+    text: &str,
+    incident: &str,
+) -> response::Result<'static> {
+    let state = shell::session_state_if_known(request);
+    let stranger = matches!(state, SessionState::None);
+    let page = ErrorPage { shell: Shell::of(request, state), heading, text, incident, stranger };
     let wants = Wants::of(request);
     let body = match wants {
         Wants::Page => page.render(),
@@ -180,7 +206,7 @@ fn sentence(status: Status) -> &'static str {
         413 => "What was sent is larger than this page accepts. Nothing was changed.",
         422 => "What was sent does not fit the form. Nothing was changed. Load the page again and repeat it.",
         429 => "Too many tries. Wait a moment, then try again.",
-        500 => "Something failed on our side. Try again; if it happens again, quote the number below.",
+        500 => "Something failed on our side. Look whether it was done, then try again.",
         503 => "The database does not answer. Try again in a moment; if it lasts, look at the log.",
         _ => "The request could not be understood. Load the page again and repeat it.",
     }
@@ -246,7 +272,12 @@ async fn other<'r>(status: Status, request: &'r Request<'_>) -> Caught<'r> {
     if let SessionState::Unknown = state {
         tracing::debug!("an error page is drawn without its session");
     }
-    Caught { status, incident: shell::request_id(request) }
+    let incident = shell::request_id(request);
+    // Of a handler that broke off, or an answer that could not be made, nobody else tells under this number.
+    if status == Status::InternalServerError {
+        tracing::error!(request = incident, path = %shell::shown_path(request), "an answer failed");
+    }
+    Caught { status, incident }
 }
 
 struct Caught<'r> {
@@ -260,6 +291,6 @@ impl<'r> Responder<'r, 'static> for Caught<'r> {
             Some(fault) if self.status == Status::UnprocessableEntity => fault,
             _ => sentence(self.status),
         };
-        show(request, self.status, text, self.incident)
+        show(request, self.status, heading(self.status), text, self.incident)
     }
 }

@@ -1,5 +1,6 @@
 //! One input as a template sees it: what was typed, and what is wrong with it.
 
+use askama::filters::{Html, Safe};
 use rocket::form::Context;
 use rocket::form::error::ErrorKind;
 
@@ -52,15 +53,35 @@ impl Field {
     }
 }
 
-/// One choice of a select.
+/// One choice of a select. Its element is made once, for lists of hundreds that many pages show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     pub value: String,
-    pub label: String,
+    /// `<option value="…"`, for ` selected` to follow.
+    open: String,
+    /// `>…</option>`.
+    close: String,
 }
 
 impl Choice {
-    pub fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { value: value.into(), label: label.into() }
+    pub fn new(value: impl Into<String>, label: impl AsRef<str>) -> Self {
+        let value = value.into();
+        let open = format!("<option value=\"{}\"", escaped(&value));
+        Self { value, open, close: format!(">{}</option>", escaped(label.as_ref())) }
     }
+
+    /// The element up to its attributes' end, made safe.
+    pub fn open(&self) -> Safe<&str> {
+        Safe(&self.open)
+    }
+
+    /// The rest of it, made safe.
+    pub fn close(&self) -> Safe<&str> {
+        Safe(&self.close)
+    }
+}
+
+fn escaped(text: &str) -> impl std::fmt::Display {
+    let Ok(escaped) = askama::filters::escape(text, Html);
+    escaped
 }

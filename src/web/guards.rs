@@ -39,7 +39,8 @@ async fn admit(request: &Request<'_>, least: Role) -> Result<(Account, Shell), S
             Ok((session.account.clone(), Shell::of(request, state)))
         }
         SessionState::Live(session) => {
-            tracing::info!(account = session.account.name, path = %request.uri().path(), "not enough rights");
+            let (path, number) = (shell::shown_path(request), shell::request_id(request));
+            tracing::info!(account = session.account.name, %path, request = number, "not enough rights");
             note_refusal(request, "access.refused", None).await;
             Err(Status::Forbidden)
         }
@@ -52,7 +53,7 @@ async fn admit(request: &Request<'_>, least: Role) -> Result<(Account, Shell), S
 pub(super) async fn note_refusal(request: &Request<'_>, action: &str, why: Option<Value>) {
     let shell = Shell::of(request, shell::session_state(request).await);
     let Some(pool) = request.rocket().state::<Pool>() else { return };
-    let object = format!("{} {}", request.method(), request.uri().path());
+    let object = format!("{} {}", request.method(), shell::shown_path(request));
     let written = match pool.get().await {
         Ok(mut conn) => audit::record(&mut conn, audit::Entry { after: why, ..shell.audit(action, &object) })
             .await
@@ -60,7 +61,8 @@ pub(super) async fn note_refusal(request: &Request<'_>, action: &str, why: Optio
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = written {
-        tracing::error!(error, "a refusal could not be written to the audit log");
+        let number = shell::request_id(request);
+        tracing::error!(error, request = number, "a refusal could not be written to the audit log");
     }
 }
 
@@ -146,7 +148,8 @@ impl<'r> FromRequest<'r> for Db {
         match Self::borrow(pool).await {
             Ok(conn) => Outcome::Success(conn),
             Err(error) => {
-                tracing::warn!(%error, "no database connection for a page");
+                let number = shell::request_id(request);
+                tracing::warn!(%error, request = number, "no database connection for a page");
                 Outcome::Error((Status::ServiceUnavailable, ()))
             }
         }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
-use crate::catalog::revision::TitleIn;
+use crate::catalog::texts::TitleIn;
 
 /// Languages looked at; a browser names a handful.
 const LANGUAGES_MAX: usize = 20;

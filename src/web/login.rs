@@ -49,6 +49,8 @@ struct LoginPage {
     /// The page someone wanted, in words of its address; empty for Home.
     leads_to: String,
     ended: bool,
+    /// A password was set just before.
+    set: bool,
     error: Option<String>,
 }
 
@@ -56,15 +58,16 @@ impl LoginPage {
     fn new(shell: Shell, next: Option<&str>) -> Self {
         let next = local_path(next.unwrap_or_default()).unwrap_or("/").to_owned();
         let leads_to = if next == "/" { String::new() } else { next.clone() };
-        Self { shell, name: String::new(), next, leads_to, ended: false, error: None }
+        Self { shell, name: String::new(), next, leads_to, ended: false, set: false, error: None }
     }
 }
 
-#[get("/login?<next>&<ended>")]
+#[get("/login?<next>&<ended>&<set>")]
 async fn show_login(
     anyone: Anyone,
     next: Option<&str>,
     ended: Option<&str>,
+    set: Option<&str>,
     code: &State<SetupCode>,
     pool: &State<Pool>,
 ) -> Result<Reply, PageError> {
@@ -76,6 +79,7 @@ async fn show_login(
     }
     let mut page = LoginPage::new(anyone.shell, next);
     page.ended = ended.is_some();
+    page.set = set.is_some();
     Reply::ok(&page)
 }
 

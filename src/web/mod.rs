@@ -13,6 +13,7 @@ mod compress;
 mod content_store;
 pub mod cookies;
 pub mod csrf;
+mod days;
 mod download;
 pub mod error;
 pub mod form;
@@ -51,8 +52,10 @@ pub use shell::Shell;
 
 use crate::accounts::{Pool, setup::SetupCode, throttle::Gate};
 use crate::listen::Arrival;
+use crate::settings::KnownTrees;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Build, Request, Rocket, Route};
+use std::sync::Arc;
 
 /// What the console needs from the program that starts it.
 pub struct ConsoleParts {
@@ -121,12 +124,15 @@ pub fn routes() -> Vec<Route> {
 
 /// Puts pages, fairings and catchers on `rocket`, and manages what they use.
 pub fn attach(rocket: Rocket<Build>, parts: ConsoleParts) -> Rocket<Build> {
+    let trees = Arc::new(KnownTrees::default());
     rocket
         .manage(parts.pool)
         .manage(parts.setup)
         .manage(parts.store)
         .manage(parts.options)
         .manage(Gate::default())
+        .manage(options::synchronization::KeptStanding::new(Arc::clone(&trees)))
+        .manage(trees)
         .attach(csrf::Shield::default())
         .attach(headers::Headers)
         .attach(base::AddBase)

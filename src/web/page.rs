@@ -7,6 +7,9 @@ use rocket::request::Request;
 use rocket::response::content::RawHtml;
 use rocket::response::{self, Redirect, Responder};
 
+/// A page is given to the connection in pieces of this size. Rocket's are of 4 KiB, fourteen for our longest page.
+const CHUNK_BYTES: usize = 64 * 1024;
+
 /// The answer of a handler: HTML with a status, or a way to go.
 pub enum Reply {
     /// Status, HTML, and further headers.
@@ -69,6 +72,7 @@ impl<'r> Responder<'r, 'static> for Reply {
         match self {
             Self::Html { status, body, headers } => {
                 let mut response = (status, RawHtml(body)).respond_to(request)?;
+                response.set_max_chunk_size(CHUNK_BYTES);
                 for header in headers {
                     response.set_header(header);
                 }

@@ -56,7 +56,7 @@ async fn set_password(
             let mut db = Db::borrow(pool).await?;
             links::redeem(&mut db.0, token, &hash, shown.shell.audit("", "")).await?;
             gate.succeeded(&keys);
-            Ok(Reply::SeeOther("/login".to_owned()))
+            Ok(Reply::SeeOther("/login?set=1".to_owned()))
         }
         Err(error) if error.is_about_new_password() => {
             gate.succeeded(&keys);

@@ -6,9 +6,7 @@ use super::{Console, cookies, csrf, help, words};
 pub use crate::accounts::display::Theme;
 use crate::accounts::failures::{COUNT_MAX, Failures};
 use crate::accounts::{self, Account, Pool, Role, Session, audit};
-use crate::settings;
 use chrono_tz::Tz;
-use diesel_async::AsyncPgConnection;
 use rocket::Request;
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -41,35 +39,23 @@ async fn look_up(request: &Request<'_>) -> SessionState {
     let mut conn = match pool.get().await {
         Ok(conn) => conn,
         Err(error) => {
-            tracing::warn!(%error, "no database connection to look up a session");
+            tracing::warn!(%error, request = request_id(request), "no database connection to look up a session");
             return SessionState::Unknown;
         }
     };
     match accounts::session_of(&mut conn, &token).await {
-        Ok(Some(session)) => with_zone(&mut conn, session).await,
+        Ok(Some(session)) => SessionState::Live(session),
         Ok(None) => SessionState::None,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a session could not be looked up");
+            let request = request_id(request);
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                request,
+                "a session could not be looked up"
+            );
             SessionState::Unknown
         }
     }
-}
-
-/// A person without a time zone of their own sees the schedule's.
-async fn with_zone(conn: &mut AsyncPgConnection, mut session: Session) -> SessionState {
-    if session.display.time_zone.is_none() {
-        match settings::time_zone(conn).await {
-            Ok(zone) => session.display.time_zone = Some(zone),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the time zone could not be looked up"
-                );
-                return SessionState::Unknown;
-            }
-        }
-    }
-    SessionState::Live(session)
 }
 
 /// Names one request in answers, log and audit.
@@ -79,6 +65,17 @@ pub struct RequestId(pub String);
 /// The id of this request, made on the first call.
 pub fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
     &request.local_cache(|| RequestId(Uuid::now_v7().simple().to_string())).0
+}
+
+/// The first part of the addresses that end with a secret: the link with which a password is set.
+const SECRET_BELOW: &str = "set-password";
+
+/// The path of this request for log and audit: one that holds the token of a link is shown without it. Read as the
+/// router reads it, so that neither `%73et-password` nor an empty part hides the token from us.
+pub fn shown_path(request: &Request<'_>) -> String {
+    let path = request.uri().path();
+    let is_secret = path.segments().any(|part| part.eq_ignore_ascii_case(SECRET_BELOW));
+    if is_secret { format!("/{SECRET_BELOW}/…") } else { path.to_string() }
 }
 
 /// The notice of failed attempts to sign in.
@@ -153,7 +150,7 @@ impl Shell {
         let path = request.uri().path().to_string();
         let secure = Console::of(request).secure;
         let peer = peer(request);
-        let zone = session.and_then(|session| session.display.time_zone).unwrap_or(Tz::UTC);
+        let zone = session.map_or(Tz::UTC, |session| session.zone);
         Self {
             nav: session.map(|session| nav(&path, session.account.role)).unwrap_or_default(),
             csrf: session.map(|session| csrf::token(&session.csrf_secret)).unwrap_or_default(),

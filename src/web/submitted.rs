@@ -1,7 +1,7 @@
 //! What a page sends with POST. Every handler that is posted to takes a [`Form`].
 //!
-//! A form is taken whole or not at all: a field it does not have, or one that comes twice where one is meant, refuses
-//! it before the handler runs. No page of ours sends such a thing, so the refusal is written down.
+//! A form is taken whole or not at all: a field it does not have, one that comes twice where one is meant, or one with
+//! a NUL, refuses it before the handler runs. No page of ours sends such a thing, so the refusal is written down.
 
 use std::ops::Deref;
 
@@ -25,7 +25,7 @@ const NAME_CHARS: usize = 40;
 /// A form with the fields of `T` and no others, sent as `application/x-www-form-urlencoded`.
 ///
 /// Errors: 413 above the limit `form` of Rocket, 415 for another content type, 422 for a field that does not belong
-/// to it, comes twice or cannot be read. Of the first two of these three the page names the field.
+/// to it, comes twice, holds a NUL or cannot be read. Of all but the last of these the page names the field.
 pub struct Form<T>(T);
 
 /// The form of a button: it has no fields of its own.
@@ -68,7 +68,7 @@ impl Fields {
     async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Self, Status> {
         let limit = request.limits().get("form").unwrap_or(rocket::data::Limits::FORM);
         let bytes = data.open(limit).into_bytes().await.map_err(|error| {
-            tracing::debug!(%error, "a form broke off");
+            tracing::debug!(%error, request = shell::request_id(request), "a form broke off");
             Status::BadRequest
         })?;
         if !bytes.is_complete() {
@@ -95,7 +95,7 @@ impl Fields {
         let mut sentences = Vec::new();
         for error in errors.iter() {
             let name = error.name.as_ref().map(ToString::to_string).unwrap_or_default();
-            let shown: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
+            let shown = shown(&name);
             let sentence = match error.kind {
                 ErrorKind::Unexpected if name != CSRF => format!("This form has no field named {shown}."),
                 ErrorKind::Duplicate => format!("The field {shown} was sent twice."),
@@ -107,6 +107,23 @@ impl Fields {
         }
         sentences
     }
+
+    /// The fields with a NUL, in words: PostgreSQL keeps none, and nobody can type one.
+    fn with_nul(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for (name, _) in self.0.iter().filter(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            let sentence = format!("The field {} has a character that cannot be used (NUL).", shown(name));
+            if !sentences.contains(&sentence) && sentences.len() < NAMED_MAX {
+                sentences.push(sentence);
+            }
+        }
+        sentences
+    }
+}
+
+/// A name as a refusal shows it.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect()
 }
 
 #[rocket::async_trait]
@@ -118,14 +135,16 @@ impl<'r, T: FromForm<'r>> FromData<'r> for Form<T> {
             Ok(fields) => request.local_cache(|| fields),
             Err(status) => return Outcome::Error((status, ())),
         };
-        let foreign = fields.foreign::<T>();
-        if !foreign.is_empty() {
-            tracing::warn!(fields = ?foreign, path = %request.uri().path(), "a form that no page sends was refused");
+        let mut faults = fields.foreign::<T>();
+        faults.extend(fields.with_nul());
+        if !faults.is_empty() {
+            let (path, number) = (shell::shown_path(request), shell::request_id(request));
+            tracing::warn!(fields = ?faults, %path, request = number, "a form that no page sends was refused");
             // Strangers fill no table.
             if let SessionState::Live(_) = shell::session_state(request).await {
-                guards::note_refusal(request, "form.refused", Some(json!({ "reason": foreign }))).await;
+                guards::note_refusal(request, "form.refused", Some(json!({ "reason": faults }))).await;
             }
-            let sentence = format!("{} Nothing was changed.", foreign.join(" "));
+            let sentence = format!("{} Nothing was changed.", faults.join(" "));
             request.local_cache(|| FormFault(Some(sentence)));
             return Outcome::Error((Status::UnprocessableEntity, ()));
         }
@@ -164,6 +183,17 @@ mod tests {
         assert_eq!(foreign("%3Cb%0A=1"), ["This form has no field named <b."]);
         let many: String = (0..1_000).map(|n| format!("&f{n}=")).collect();
         assert_eq!(foreign(&many).len(), NAMED_MAX);
+    }
+
+    #[test]
+    fn a_field_with_a_nul_is_named() {
+        let with_nul = |body: &str| {
+            Fields(url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()).with_nul()
+        };
+        assert_eq!(with_nul("name=a&role=b%20c"), [""; 0]);
+        let sentence = "The field role has a character that cannot be used (NUL).";
+        assert_eq!(with_nul("name=a&role=b%00c&role=%00"), [sentence]);
+        assert_eq!(with_nul("ro%00le=b"), [sentence]);
     }
 
     #[test]

@@ -136,10 +136,16 @@ async fn r258_an_older_database_takes_newer_files_over_and_a_newer_one_fetches_w
 async fn r258_a_clean_up_tells_first_and_takes_only_what_nothing_needs() {
     let (_above, app) = with_files().await;
     let before = stored(&content(&app));
-    // An update that shares none of its files, declined.
-    let sql = "SELECT u.update_id FROM updates u JOIN revision_files rf ON rf.revision_row = u.revision_row
-        WHERE u.approvable AND NOT EXISTS (SELECT FROM revision_files o
-            WHERE o.file_row = rf.file_row AND o.revision_row <> rf.revision_row) LIMIT 1";
+    // An update that is no part of another one, has all its files here and shares none, declined.
+    let sql = "SELECT u.update_id FROM updates u
+        WHERE u.approvable
+          AND NOT EXISTS (SELECT FROM relations r WHERE r.target_row = u.update_row AND r.kind = 3)
+          AND EXISTS (SELECT FROM revision_files rf WHERE rf.revision_row = u.revision_row)
+          AND NOT EXISTS (SELECT FROM revision_files rf LEFT JOIN content_files c USING (file_row)
+              WHERE rf.revision_row = u.revision_row AND (c.state IS DISTINCT FROM 'stored'
+                  OR EXISTS (SELECT FROM revision_files o
+                             WHERE o.file_row = rf.file_row AND o.revision_row <> rf.revision_row)))
+        ORDER BY u.update_id LIMIT 1";
     let client = app.db.client().await;
     let update: Uuid = client.query_one(sql, &[]).await.unwrap().get(0);
     let by = audit::Entry { actor: "anna", ..audit::Entry::default() };

@@ -109,7 +109,7 @@ async fn r149_two_starts_at_the_same_moment_on_two_servers_give_one_run() {
     let (first, upstream) = (TestApp::start().await, Upstream::start().await);
     upstream.publish(documents::categories());
     // A run lasts long enough that the slower of the two presses still meets it.
-    upstream.delay(Duration::from_millis(50));
+    upstream.delay(Duration::from_millis(80));
     change_options(&first.db, |options| use_upstream(options, upstream.port())).await;
     let second = first.start_beside().await;
     let ann = first.sign_in_as("ann", Role::Operator).await;

@@ -81,4 +81,5 @@ mod torture_files;
 mod torture_many_files;
 mod updates_kept;
 mod updates_page;
+mod weaknesses;
 mod weight;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use weir::accounts::Role;
-use weir::content::wanted;
+use weir::content::chosen;
 use weir::settings::{self, FileStore, Files, Languages};
 
 use crate::support::options::change_options;
@@ -68,7 +68,7 @@ async fn s116_what_would_be_fetched_is_said_before_and_refused_without_room() {
 
     client.batch_execute("UPDATE files SET size = 1000").await.unwrap();
     assert_eq!(save(&visitor, &choose_all_files(&visitor).await).await.status(), 303);
-    let wanted = wanted::refresh(&mut *app.db.conn().await, None).await.unwrap();
+    let wanted = chosen::refresh(&mut *app.db.conn().await, None).await.unwrap();
     assert_eq!(files, wanted.to_string(), "what was said is what is wanted then");
 }
 

@@ -47,7 +47,7 @@ async fn a_person_is_added_and_sets_a_password_with_a_link_that_works_once() {
     assert!(ben.get(&link).await.text("main").contains("For ben."));
     let short = ben.post(&link, &[("password", "short")]).await;
     assert_eq!((short.status(), short.has("#password-error")), (422, true), "{}", short.body);
-    assert_eq!(ben.post(&link, &[("password", NEW_PASSWORD)]).await.location(), "/login");
+    assert_eq!(ben.post(&link, &[("password", NEW_PASSWORD)]).await.location(), "/login?set=1");
     assert_eq!(ben.get(&link).await.status(), 422, "used up");
     assert_eq!(ben.sign_in("ben", NEW_PASSWORD).await.status(), 303);
     assert_eq!(ben.get("/users").await.status(), 403);

@@ -21,7 +21,7 @@ pub const RULES: &[(&str, &str, &str, Least)] = &[
     ("GET", "/assets/<hash>/<path..>", "/assets/0/weir.css", Least::Anyone),
     ("GET", "/favicon.ico", "/favicon.ico", Least::Anyone),
     ("GET", "/refused", "/refused", Least::Anyone),
-    ("GET", "/login?<next>&<ended>", "/login", Least::Anyone),
+    ("GET", "/login?<next>&<ended>&<set>", "/login", Least::Anyone),
     ("POST", "/login", "/login", Least::Anyone),
     ("GET", "/setup", "/setup", Least::Anyone),
     ("POST", "/setup", "/setup", Least::Anyone),

@@ -117,7 +117,7 @@ async fn r014_pages_say_that_the_database_is_away_and_come_back_with_it() {
 async fn r015_a_batch_whose_commit_was_cut_is_wholly_there_or_wholly_not() {
     for pass_on in [false, true] {
         let (bench, link) = linked().await;
-        link.cut("INSERT INTO documents", 1, pass_on);
+        link.cut("COPY documents", 1, pass_on);
         let run = bench.synchronize().await;
         assert_eq!(run.state(), RunState::Failed, "{:?}", run.error());
         assert_eq!(run.error().unwrap().hop, "database");

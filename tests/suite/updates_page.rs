@@ -1,7 +1,7 @@
 //! The Updates page: list, filters in the address, one update, and hostile text.
 
 use weir::accounts::{self, Role, views};
-use weir::catalog::revision::{ImportFile, ImportRevision, TitleIn};
+use weir::catalog::revision::{ImportFile, ImportRevision};
 
 use crate::catalog::build::{Linked, bring, classification, hidden, id, product, update};
 use crate::support::{Page, TestApp, Visitor};
@@ -147,10 +147,7 @@ async fn an_update_shows_its_facts_files_and_relations() {
     let mut rich = update(20, 1).member_of(&[2, 3]).supersedes(&[10, 99]).bundles(&[13]).needs(&[88]);
     rich.files = vec![file];
     rich.description = "It repairs things.".to_owned();
-    rich.details.titles = vec![
-        TitleIn { language: "en".to_owned(), title: "Update 20".to_owned(), ..TitleIn::default() },
-        TitleIn { language: "zh-tw".to_owned(), title: "更新 20".to_owned(), ..TitleIn::default() },
-    ];
+    rich = rich.says(&[("en", "Update 20", ""), ("zh-tw", "更新 20", "")]);
     rich.details.more_info_urls = vec!["http://x.test/info".to_owned()];
     bring(&app.db, &[rich, update(20, 2).expired(), update(20, 0)]).await;
     let page = reader.get(&format!("/updates/{}?tab=revisions", id(20))).await;
@@ -215,14 +212,7 @@ async fn r105_hostile_text_is_shown_as_text() {
     bad.details.more_info_urls = vec!["http://x.test/\"><script>".to_owned(), HOSTILE.to_owned()];
     bad.details.reboot = HOSTILE.to_owned();
     bad.details.unusable_files = vec![HOSTILE.to_owned()];
-    bad.details.titles = vec![
-        TitleIn {
-            language: "\" onclick=x".to_owned(),
-            title: HOSTILE.to_owned(),
-            description: HOSTILE.to_owned()
-        };
-        2
-    ];
+    bad = bad.says(&[("\" onclick=x", HOSTILE, HOSTILE); 2]);
     bad.files = vec![ImportFile {
         sha1: [1; 20],
         sha256: None,
@@ -352,13 +342,7 @@ async fn a_title_is_in_a_language_of_the_person_and_else_in_english() {
     let reader = app.sign_in_as("rita", Role::Reporter).await;
     let mut many = update(21, 1);
     many.details.default_language = "en".to_owned();
-    let text = |language: &str, title: &str| TitleIn {
-        language: language.to_owned(),
-        title: title.to_owned(),
-        ..TitleIn::default()
-    };
-    many.details.titles =
-        vec![text("en", "Update 21"), text("zh-tw", "更新 21"), text("de", "Aktualisierung 21")];
+    many = many.says(&[("en", "Update 21", ""), ("zh-tw", "更新 21", ""), ("de", "Aktualisierung 21", "")]);
     bring(&app.db, &[many]).await;
     let address = format!("/updates/{}", id(21));
     for (languages, language, title) in [

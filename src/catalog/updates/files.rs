@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use crate::db::Keep;
 use crate::db::schema::content_files;
 
 /// What can be said of all files of an update together.
@@ -102,9 +103,11 @@ const FEW_MAX: i64 = 5_000;
 /// # Errors
 /// The database's.
 pub(super) async fn stored(conn: &mut AsyncPgConnection) -> QueryResult<Amount> {
-    let some = content_files::table.filter(content_files::state.eq("stored")).select(content_files::file_row);
-    let rows: Vec<i32> = some.limit(FEW_MAX + 1).load(conn).await?;
-    Ok(if rows.len() as i64 > FEW_MAX { Amount::Many } else { Amount::Few })
+    // The one after the last of a few: it is not brought here to be counted.
+    let stored = content_files::table.filter(content_files::state.eq("stored"));
+    let more = stored.select(content_files::file_row).offset(FEW_MAX).limit(1);
+    let many: bool = diesel::select(exists(more)).get_result(conn).await?;
+    Ok(if many { Amount::Many } else { Amount::Few })
 }
 
 /// The condition on `updates` for a state.
@@ -162,6 +165,7 @@ pub(super) async fn of(
          FROM held GROUP BY root",
     )
     .bind::<Array<Integer>, _>(rows)
+    .kept()
     .load(conn)
     .await?;
     let state = |row: &Row| match (row.wanted, row.failed, row.coming) {

@@ -4,21 +4,18 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, not, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
-use diesel_async::AsyncPgConnection;
+use diesel::sql_types::{Array, Bool, Integer, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::files::{self, FileState};
+use super::order::Column;
+use super::words::{FREQUENT, SAMPLE, Words};
 use crate::catalog::changes::ChangeKind;
 use crate::catalog::{CatalogError, categories};
 use crate::db::schema::{
     approvals, declined_updates, update_categories, update_changes, update_search, updates,
 };
-
-/// Most words of a search text that count; the others are ignored.
-const WORDS_MAX: usize = 8;
-/// Longest search text that counts, in characters.
-pub const TEXT_LEN_MAX: usize = 200;
 
 /// Which decisions an update may have to be listed. "Own" and "mirrored" as in [`UpdateFilter::mirrored`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,29 +88,52 @@ diesel::define_sql_function! {
 /// A query over `updates` that conditions can be added to.
 pub(super) type Boxed<'a> = updates::BoxedQuery<'a, Pg>;
 
-/// A filter with its categories looked up, so that it can be asked several times.
+/// A filter with its words and categories looked up, so that it can be asked several times.
 pub(super) struct Resolved<'f> {
     filter: &'f UpdateFilter,
+    words: Words,
     /// One of the rows of each entry must be named.
     members: Vec<Vec<i32>>,
-    /// How many files are in a state, as far as it matters.
+    /// It looks for one category and no words, and few updates name that.
+    is_rare_category: bool,
+    /// How many files are in a state, where that matters.
     stored: files::Amount,
 }
 
 impl<'f> Resolved<'f> {
+    /// `order`: the column that the list will be sorted by.
+    ///
     /// # Errors
     /// [`CatalogError::Query`] when the database fails.
-    pub async fn new(conn: &mut AsyncPgConnection, filter: &'f UpdateFilter) -> Result<Self, CatalogError> {
+    pub async fn new(
+        conn: &mut AsyncPgConnection,
+        filter: &'f UpdateFilter,
+        order: Column,
+    ) -> Result<Self, CatalogError> {
         let mut members = Vec::new();
         for id in [filter.classification, filter.product].into_iter().flatten() {
             members.push(categories::rows_with_descendants(conn, &[id]).await?);
         }
-        Ok(Self { filter, members, stored: files::stored(conn).await? })
+        let stored = match filter.files.is_some() || order == Column::Files {
+            true => files::stored(conn).await?,
+            false => files::Amount::Few,
+        };
+        let words = Words::of(conn, &filter.text).await?;
+        let is_rare_category = match &members[..] {
+            [rows] if !words.looks_into_texts() => is_rare(conn, rows).await?,
+            _ => false,
+        };
+        Ok(Self { filter, words, members, is_rare_category, stored })
     }
 
     /// Whether it has words or categories, and so may leave little.
     pub fn is_narrow(&self) -> bool {
-        !self.members.is_empty() || !self.filter.text.trim().is_empty()
+        !self.members.is_empty() || !self.words.is_empty()
+    }
+
+    /// Whether finding what matches costs more than sorting it.
+    pub fn is_dear(&self) -> bool {
+        self.words.are_rare() || self.filter.run.is_some()
     }
 
     /// How many files are stored.
@@ -128,6 +148,19 @@ impl<'f> Resolved<'f> {
 
     /// Everything that matches.
     pub fn query<'a>(&self) -> Boxed<'a> {
+        self.found(self.plain())
+    }
+
+    /// The same for a walk through the list in its order, which ends soon.
+    pub fn walked<'a>(&self) -> Boxed<'a> {
+        match &self.members[..] {
+            [rows] if self.is_rare_category => hashed_member_of(self.plain(), rows.clone()),
+            _ => self.query(),
+        }
+    }
+
+    /// Without words and categories.
+    fn plain<'a>(&self) -> Boxed<'a> {
         let filter = self.filter;
         let mut query = updates::table.into_boxed().filter(updates::approvable);
         query = match filter.state {
@@ -155,33 +188,37 @@ impl<'f> Resolved<'f> {
         if let Some(state) = filter.files {
             query = query.filter(files::in_state(state, self.stored));
         }
-        query = decided(query, filter.approval, filter.mirrored);
-        self.found(query)
+        decided(query, filter.approval, filter.mirrored)
     }
-}
 
-impl Resolved<'_> {
-    /// Narrows a query by words and categories, which one index answers together.
+    /// Narrows a query by words and categories. One index answers them together; for one alone, a look into the small
+    /// rows of the memberships costs half.
     fn found<'a>(&self, mut query: Boxed<'a>) -> Boxed<'a> {
-        let mut found = update_search::table.select(update_search::update_row).into_boxed();
-        let mut narrows = !self.members.is_empty();
-        for word in words(&self.filter.text) {
-            match id(&word) {
-                Some(id) => query = query.filter(updates::update_id.eq(id)),
-                None => {
-                    found = found.filter(update_search::search.like(lower(pattern(&word))));
-                    narrows = true;
-                }
-            }
+        for id in &self.words.ids {
+            query = query.filter(updates::update_id.eq(*id));
         }
-        if !narrows {
-            return query;
+        match &self.members[..] {
+            [] if !self.words.looks_into_texts() => return query,
+            [rows] if !self.words.looks_into_texts() => return member_of(query, rows.clone()),
+            _ => {}
         }
+        let mut found =
+            self.words.narrow(update_search::table.select(update_search::update_row).into_boxed());
         for rows in &self.members {
             found = found.filter(update_search::categories.overlaps_with(rows.clone()));
         }
         query.filter(updates::update_row.eq_any(found))
     }
+}
+
+/// Whether few of the newest updates name one of these categories.
+async fn is_rare(conn: &mut AsyncPgConnection, rows: &[i32]) -> QueryResult<bool> {
+    let newest =
+        update_search::table.select(update_search::update_row).order(update_search::update_row.desc());
+    let named = update_categories::table
+        .filter(update_categories::update_row.eq_any(newest.limit(SAMPLE)))
+        .filter(update_categories::category_row.eq_any(rows));
+    Ok(named.count().get_result::<i64>(conn).await? < FREQUENT)
 }
 
 /// Narrows a query to members of any of these categories.
@@ -190,6 +227,15 @@ pub(super) fn member_of<'a>(query: Boxed<'a>, rows: Vec<i32>) -> Boxed<'a> {
         .filter(update_categories::update_row.eq(updates::update_row))
         .filter(update_categories::category_row.eq_any(rows));
     query.filter(exists(member))
+}
+
+/// The same, with the members known before the first update is looked at: in a walk past many that are none. The test
+/// for truth keeps the planner from making a join of it.
+fn hashed_member_of<'a>(query: Boxed<'a>, rows: Vec<i32>) -> Boxed<'a> {
+    let member = sql::<Bool>(
+        "(updates.update_row IN (SELECT update_row FROM update_categories WHERE category_row = ANY(",
+    );
+    query.filter(member.bind::<Array<Integer>, _>(rows).sql("))) IS TRUE"))
 }
 
 /// Narrows a query to what names none of these categories.
@@ -261,47 +307,4 @@ fn without<'a>(query: Boxed<'a>, actions: &[i16], mirrored: bool) -> Boxed<'a> {
             .filter(approvals::mirrored.eq(mirrored))
             .filter(approvals::action.eq_any(actions.to_vec())),
     )))
-}
-
-/// The words of a search text that count.
-fn words(text: &str) -> Vec<String> {
-    let text: String = text.chars().filter(|sign| *sign != '\0').take(TEXT_LEN_MAX).collect();
-    text.split_whitespace().take(WORDS_MAX).map(str::to_owned).collect()
-}
-
-/// A word that is a whole update id: that update is meant, and no other that names it.
-fn id(word: &str) -> Option<Uuid> {
-    Uuid::parse_str(word).ok().filter(|_| word.len() == 36)
-}
-
-/// The LIKE pattern of a word, with the signs that mean something to LIKE made plain.
-fn pattern(word: &str) -> String {
-    let plain = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{plain}%")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{TEXT_LEN_MAX, WORDS_MAX, id, pattern, words};
-
-    #[test]
-    fn each_word_is_looked_for_and_signs_of_like_are_plain() {
-        assert_eq!(words(" KB500  100%_a\\b "), ["KB500", "100%_a\\b"]);
-        assert_eq!(pattern("100%_a\\b"), "%100\\%\\_a\\\\b%");
-        assert!(words(" \t ").is_empty());
-    }
-
-    #[test]
-    fn r023_nul_and_endless_texts_are_cut() {
-        assert_eq!(words("a\0b"), ["ab"]);
-        assert_eq!(words(&"x ".repeat(500)).len(), WORDS_MAX);
-        assert_eq!(words(&"y".repeat(5_000))[0].len(), TEXT_LEN_MAX);
-    }
-
-    #[test]
-    fn only_a_whole_id_is_an_id() {
-        assert!(id("1B86B7D5-8b1e-4c06-9d51-6d3e0a1c9a01").is_some());
-        assert_eq!(id("1b86b7d58b1e4c069d516d3e0a1c9a01"), None);
-        assert_eq!(id("1b86b7d5-8b1e-4c06-9d51-6d3e0a1c9a0"), None);
-    }
 }

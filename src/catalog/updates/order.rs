@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::files::{self, FileState};
 use super::filter::{Boxed, Resolved, declined, member_of, no_member_of, strongest};
 use crate::catalog::{CatalogError, categories};
+use crate::db::Keep;
 use crate::db::schema::updates;
 
 /// A column the list can be sorted by.
@@ -207,7 +208,8 @@ pub(super) async fn place(conn: &mut AsyncPgConnection, key: PageKey) -> QueryRe
     updates::table
         .find(key.update_row)
         .select((updates::update_row, title(), kb(), updates::created))
-        .first(conn)
+        .kept()
+        .get_result(conn)
         .await
         .optional()
 }

@@ -57,6 +57,8 @@ pub(super) fn start(layout: &Layout, account: &Account, bin: &Path) -> Result<Ch
         "fsync=on",
         "max_connections=100",
         "max_wal_size=1GB",
+        // Compiling a plan takes longer than any of our queries.
+        "jit=off",
     ] {
         command.args(["-c", setting]);
     }

@@ -14,8 +14,13 @@ use crate::protocol::{ProtocolError, time};
 pub const GROUPS_MAX: usize = 10_000;
 /// Entries of each other list of an answer. Ours.
 pub const ENTRIES_MAX: usize = 1_000_000;
-/// A year from which on, or before which, a deadline means "none".
+/// Years in which a deadline means a moment; outside of them it means "none".
 const DEADLINE_YEARS: std::ops::Range<i32> = 1900..3000;
+
+/// Whether a reader of the answer takes this moment for a deadline.
+pub fn is_deadline(moment: &DateTime<Utc>) -> bool {
+    DEADLINE_YEARS.contains(&moment.year())
+}
 
 /// The question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,9 +248,7 @@ impl SyncDeployment {
             key: RevisionKey { update_id: update.required()?, revision: revision.required()? },
             action: action.required()?,
             admin_name: admin.optional().filter(|name| !name.is_empty()),
-            deadline: deadline
-                .optional()
-                .filter(|moment: &DateTime<Utc>| DEADLINE_YEARS.contains(&moment.year())),
+            deadline: deadline.optional().filter(is_deadline),
             assigned: assigned.optional().unwrap_or(true),
             go_live: go_live.optional().unwrap_or(DateTime::UNIX_EPOCH),
             deployment_id: id.required()?,

@@ -19,7 +19,7 @@ pub use auth_config::{AuthPlugIn, GetAuthConfig, GetAuthConfigReply};
 pub use authorization_cookie::{AuthorizationCookie, GetAuthorizationCookie, GetAuthorizationCookieReply};
 pub use config_data::{GetConfigData, GetConfigDataReply, Language};
 pub use cookie::{Cookie, GetCookie, GetCookieReply};
-pub use deployments::{GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup};
+pub use deployments::{GetDeployments, GetDeploymentsReply, SyncDeployment, SyncTargetGroup, is_deadline};
 pub use download_files::{DownloadFiles, DownloadFilesReply};
 pub use rare::RareQuestion;
 pub use revision_id_list::{

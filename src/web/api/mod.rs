@@ -12,7 +12,7 @@ use rocket::{Request, Route, routes};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Db, PageError};
+use super::{Db, PageError, shell};
 use crate::accounts::{Account, Pool, tokens};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -61,7 +61,8 @@ async fn admit(request: &Request<'_>) -> Result<Caller, Refusal> {
     let mut db = Db::borrow(pool).await.map_err(PageError::from)?;
     let account = tokens::caller(&mut db.0, token.trim()).await.map_err(PageError::from)?;
     let Some(account) = account else {
-        tracing::info!(path = %request.uri().path(), "a token was refused");
+        let (path, number) = (shell::shown_path(request), shell::request_id(request));
+        tracing::info!(%path, request = number, "a token was refused");
         return Err(Refusal::BadToken);
     };
     Ok(Caller { account, db })
@@ -79,7 +80,13 @@ impl Refusal {
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let status = self.status();
-        let mut response = json_response(&json!({ "error": self.to_string() }))?;
+        let mut body = json!({ "error": self.to_string() });
+        if let Self::Failed(error) = &self
+            && let Some(incident) = error.incident()
+        {
+            body["reference"] = json!(incident);
+        }
+        let mut response = json_response(&body)?;
         response.set_status(status);
         if status == Status::Unauthorized {
             response.set_header(Header::new("WWW-Authenticate", "Bearer realm=\"weir\""));

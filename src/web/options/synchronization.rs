@@ -13,11 +13,14 @@ mod notice;
 mod products;
 mod question;
 mod room;
+mod standing;
 mod supply;
 mod tasks;
 mod test;
 mod tree_view;
 mod view;
+
+use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
 use rocket::http::{CookieJar, Status};
@@ -28,6 +31,7 @@ use self::form::{Fault, Fields, Saved, Submission};
 pub(in crate::web) use self::moments::zones;
 use self::notice::RunNotice;
 use self::question::Question;
+pub use self::standing::KeptStanding;
 use self::view::{OptionsPage, View};
 use super::{OptionsParts, actor};
 use crate::content::Store;
@@ -54,9 +58,10 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What every handler here starts from.
+#[derive(Clone)]
 struct Scene {
     current: SyncOptions,
-    tree: CategoryTree,
+    tree: Arc<CategoryTree>,
     /// What the source of `current` told when it was asked last; `None`: never asked.
     offer: Option<Offer>,
     /// For a replica what its upstream server decides, as far as it has told.
@@ -65,8 +70,13 @@ struct Scene {
 
 impl Scene {
     async fn load(conn: &mut AsyncPgConnection) -> Result<Self, PageError> {
-        let current = settings::load(conn).await.map_err(page_error)?;
         let tree = settings::known_tree(conn).await?;
+        Self::with_tree(conn, Arc::new(tree)).await
+    }
+
+    /// The same where the tree is there already.
+    async fn with_tree(conn: &mut AsyncPgConnection, tree: Arc<CategoryTree>) -> Result<Self, PageError> {
+        let current = settings::load(conn).await.map_err(page_error)?;
         let offer = offer::of(conn, &current.source).await?;
         let in_force = settings::files_in_force(conn).await.map_err(page_error)?;
         Ok(Self { current, tree, offer, in_force })
@@ -86,10 +96,12 @@ async fn show_options(
     mut db: Db,
     store: &State<Store>,
     parts: &State<OptionsParts>,
+    standing: &State<KeptStanding>,
     cookies: &CookieJar<'_>,
     draft: Option<&str>,
 ) -> Result<Reply, PageError> {
-    let scene = Scene::load(&mut db.0).await?;
+    let standing = standing.now(&mut db.0).await?;
+    let scene = &standing.scene;
     let id = draft.and_then(|text| Uuid::try_parse(text).ok());
     let kept = match id {
         Some(id) => drafts::load(&mut db.0, reporter.account.id, id).await?,
@@ -99,17 +111,19 @@ async fn show_options(
     let Draft { version, values, password_lost } = kept.unwrap_or_default();
     let typed = Typed { values, ..Typed::default() };
     let may_save = reporter.shell.can_administer();
-    let mut view = View::new(&scene, &typed, may_save)
+    let mut view = View::new(scene, &typed, may_save)
         .with_draft(id)
         .with_password_lost(password_lost)
         .with_key(&parts.key, &scene.current.proxy);
     if id.is_some() {
-        view.take_room(&mut db.0, store, &scene, &typed).await?;
+        view.take_room(&mut db.0, store, scene, &typed).await?;
         // so that a save in between is still noticed
         view.version = version;
     }
     view.notice = notice::take(&mut db.0, cookies, reporter.shell.zone).await?;
-    draw(&mut db.0, reporter.shell, &scene.current, Status::Ok, view).await
+    let (shell, runs) = (reporter.shell, (standing.active.as_ref(), standing.last.as_ref()));
+    let status = StatusBox::of(&mut db.0, &scene.current, runs, shell.zone).await?;
+    Reply::ok(&OptionsPage { shell, status, view })
 }
 
 /// The whole page; `in_force` are the saved options.
@@ -131,12 +145,14 @@ async fn save_options(
     mut db: Db,
     parts: &State<OptionsParts>,
     store: &State<Store>,
+    standing: &State<KeptStanding>,
     cookies: &CookieJar<'_>,
     then: Option<&str>,
     confirmed: Option<&str>,
     fields: Form<Fields<Saved>>,
 ) -> Result<Reply, PageError> {
-    let scene = Scene::load(&mut db.0).await?;
+    let standing = standing.now(&mut db.0).await?;
+    let scene = &standing.scene;
     let sent = read(&mut db.0, admin.account.id, &fields).await?;
     let world = World { tree: &scene.tree, own: &parts.own };
     let judged = validate::check(&scene.current, &sent.typed, world).await;
@@ -144,20 +160,20 @@ async fn save_options(
         Ok(valid) if sent.faults.is_empty() => valid,
         judged => {
             let errors = judged.err().unwrap_or_default();
-            return refuse(&mut db.0, admin.shell, &scene, sent, &errors).await;
+            return refuse(&mut db.0, admin.shell, scene, sent, &errors).await;
         }
     };
     let mut wanted = valid.options;
     let room = room::look(&mut db.0, store, &scene.current, &wanted).await?;
     if let Some(no_room) = room.and_then(|room| room.refusal) {
         let errors = FieldErrors(vec![no_room]);
-        return refuse(&mut db.0, admin.shell, &scene, sent, &errors).await;
+        return refuse(&mut db.0, admin.shell, scene, sent, &errors).await;
     }
     let and_synchronize = then == Some("synchronize");
     if wanted.replica && !scene.current.replica && confirmed != Some("replica") {
         let of = wanted.source.shown();
         let question = Question::Replica { of, and_synchronize };
-        let mut view = View::new(&scene, &sent.typed, true)
+        let mut view = View::new(scene, &sent.typed, true)
             .with_draft(sent.draft)
             .with_password_lost(sent.loses_password());
         view.version = sent.version;
@@ -183,7 +199,7 @@ async fn save_options(
             Ok(Reply::SeeOther(ADDRESS.to_owned()))
         }
         Err(SettingsError::Conflict(in_force)) => {
-            let scene = Scene { current: (*in_force).clone(), ..scene };
+            let scene = Scene { current: (*in_force).clone(), ..scene.clone() };
             let view = View::new(&scene, &sent.typed, true)
                 .with_draft(sent.draft)
                 .with_password_lost(sent.loses_password())

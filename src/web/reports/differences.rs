@@ -6,9 +6,9 @@ use rocket::{Route, get, routes};
 use serde_json::json;
 
 use super::changed::{self, COLUMNS, FILE_MAX, List, PAGE_MAX};
-use super::{start_of, typed_day};
 use crate::catalog::changes::Span;
 use crate::sync::runs;
+use crate::web::days::{start_of, typed_day};
 use crate::web::download::{Download, Form};
 use crate::web::synchronizations::RunView;
 use crate::web::{Db, PageError, Reply, Reporter, Shell};

@@ -8,9 +8,9 @@ use rocket::{Route, get, routes};
 use serde_json::json;
 
 use super::changed::{self, COLUMNS, FILE_MAX, List, PAGE_MAX};
-use super::{day_after, start_of, typed_day};
 use crate::catalog::changes::{Counts, Span};
 use crate::sync::{owed, runs};
+use crate::web::days::{day_after, start_of, typed_day};
 use crate::web::download::{Download, Form};
 use crate::web::moment::Moment;
 use crate::web::synchronizations::RunView;

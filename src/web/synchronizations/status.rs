@@ -6,7 +6,8 @@ use diesel_async::AsyncPgConnection;
 
 use super::{RunView, options};
 use crate::settings::{ScheduleMode, SyncOptions};
-use crate::sync::{runs, schedule};
+use crate::sync::runs::{self, Run};
+use crate::sync::schedule;
 use crate::web::PageError;
 use crate::web::moment::Moment;
 
@@ -42,16 +43,29 @@ impl StatusBox {
         options: &SyncOptions,
         zone: Tz,
     ) -> Result<Self, PageError> {
+        let (active, last) = runs::active_and_last_finished(conn).await?;
+        Self::of(conn, options, (active.as_ref(), last.as_ref()), zone).await
+    }
+
+    /// The same of the runs, the active one and the last that ended, that have been read already.
+    ///
+    /// # Errors
+    /// As [`StatusBox::load`].
+    pub async fn of(
+        conn: &mut AsyncPgConnection,
+        options: &SyncOptions,
+        (active, last): (Option<&Run>, Option<&Run>),
+        zone: Tz,
+    ) -> Result<Self, PageError> {
         let now = Utc::now();
         let next = match options.schedule.mode {
             ScheduleMode::Manual => None,
             ScheduleMode::Daily => schedule::next_due(conn).await?,
         };
-        let (active, last) = runs::active_and_last_finished(conn).await?;
         Ok(Self {
-            last: last.map(|run| RunView::new(&run, zone, now)),
-            options_changed: active.as_ref().is_some_and(|run| run.has_older_options(options.version)),
-            active: active.map(|run| RunView::new(&run, zone, now)),
+            last: last.map(|run| RunView::new(run, zone, now)),
+            options_changed: active.is_some_and(|run| run.has_older_options(options.version)),
+            active: active.map(|run| RunView::new(run, zone, now)),
             next: next.map(|at| Moment::new(at, zone)),
         })
     }

@@ -9,6 +9,7 @@ use crate::catalog::changes::ChangeKind;
 use crate::catalog::updates::{
     ApprovalFilter, Column, Cut, FileState, PageKey, Sort, State, TEXT_LEN_MAX, UpdateFilter,
 };
+use crate::web::days::typed_day;
 
 /// What stands in the address, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, rocket::FromForm)]
@@ -29,7 +30,8 @@ pub(super) struct Query {
     since: String,
     #[field(default = "")]
     until: String,
-    run: Option<i64>,
+    #[field(default = "")]
+    run: String,
     #[field(default = "")]
     change: String,
     #[field(default = "")]
@@ -52,7 +54,7 @@ pub(super) struct Address {
     pub files: String,
     pub since: String,
     pub until: String,
-    /// A product, classification or choice that is none; such an address finds nothing.
+    /// A product, classification, day, synchronization or choice that is none; such an address finds nothing.
     pub strange: bool,
 }
 
@@ -64,15 +66,17 @@ impl Address {
         let (approval, state) = (approval(&query.approval), state(&query.state));
         let files = chosen(&query.files, FileState::of_key);
         let change = chosen(&query.change, ChangeKind::of_key);
-        let (since, until) = (day(&query.since), day(&query.until));
+        let run = chosen(&query.run, |text| text.parse::<i64>().ok());
+        let (since, until) = (chosen(&query.since, typed_day), chosen(&query.until, typed_day));
         let strange = product.is_err()
             || classification.is_err()
             || approval.is_none()
             || state.is_none()
             || files.is_none()
             || change.is_none()
-            || since.is_err()
-            || until.is_err();
+            || run.is_none()
+            || since.is_none()
+            || until.is_none();
         let cut = match (place(&query.after), place(&query.before)) {
             (Some(key), _) => Cut::After(key),
             (None, Some(key)) => Cut::Before(key),
@@ -91,7 +95,7 @@ impl Address {
             arrived_from: since.unwrap_or_default().map(midnight),
             // The last day counts as a whole.
             arrived_before: until.unwrap_or_default().and_then(|day| day.succ_opt()).map(midnight),
-            run: query.run,
+            run: run.unwrap_or_default(),
             change: change.unwrap_or_default(),
         };
         let Query { approval, state, files, since, until, .. } = query;
@@ -228,11 +232,6 @@ fn state(word: &str) -> Option<State> {
     })
 }
 
-/// Nothing, a day such as 2026-11-22, or something else.
-fn day(text: &str) -> Result<Option<NaiveDate>, chrono::ParseError> {
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
-}
-
 fn written(key: PageKey) -> String {
     format!("{}.{}", key.class, key.update_row)
 }
@@ -282,6 +281,9 @@ mod tests {
             Query { files: "lost".to_owned(), ..Query::default() },
             Query { change: "odd".to_owned(), ..Query::default() },
             Query { since: "2026-02-30".to_owned(), ..Query::default() },
+            Query { since: "-5000-01-01".to_owned(), ..Query::default() },
+            Query { until: "+262142-12-31".to_owned(), ..Query::default() },
+            Query { run: "abc".to_owned(), ..Query::default() },
         ] {
             assert!(Address::read(query).strange);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use rocket::form::FromForm;
 use rocket::{Route, get, post, routes};
@@ -16,7 +16,7 @@ use crate::approvals::groups::{self, Branch};
 use crate::approvals::state::{self, Approval, Candidate};
 use crate::approvals::{ALL_COMPUTERS, Action, ApprovalError, Side};
 use crate::web::submitted::Form;
-use crate::web::{Db, Operator, PageError, Reply, Shell, words};
+use crate::web::{Db, Field, Operator, PageError, Reply, Shell, words};
 
 /// Titles shown; the rest is counted.
 const TITLES_MAX: usize = 20;
@@ -41,7 +41,8 @@ struct ApprovePage {
     accepted: bool,
     zone: &'static str,
     by_time: bool,
-    date: String,
+    /// With what is wrong with date or time.
+    date: Field,
     time: String,
     reason: String,
     error: Option<String>,
@@ -60,6 +61,19 @@ struct GroupOption {
     key: &'static str,
     label: String,
     chosen: bool,
+}
+
+/// Why a form comes back.
+enum Fault {
+    /// About the deadline; the sentence belongs beside it.
+    Deadline(String),
+    Other(String),
+}
+
+impl From<&str> for Fault {
+    fn from(sentence: &str) -> Self {
+        Self::Other(sentence.to_owned())
+    }
 }
 
 /// What the form sends. A group that is missing stays as it is.
@@ -114,19 +128,18 @@ async fn approve(operator: Operator, mut db: Db, form: Form<ApproveForm>) -> Res
             let entry = operator.shell.audit("", "");
             change::approve(&mut db.0, &change, entry).await.map_err(|error| match error {
                 ApprovalError::Database(_) | ApprovalError::Catalog(_) => Err(error),
-                other => Ok(other.to_string()),
+                ApprovalError::DeadlineYear => Ok(Fault::Deadline(error.to_string())),
+                other => Ok(Fault::Other(other.to_string())),
             })
         }
-        Err(sentence) => Err(Ok(sentence)),
+        Err(fault) => Err(Ok(fault)),
     };
     match outcome {
         Ok(changed) => {
             let done = Done::Approved(u32::try_from(changed.updates).unwrap_or(u32::MAX));
             Ok(Reply::SeeOther(done.after(way_back(&form.back))))
         }
-        Err(Ok(sentence)) => {
-            Reply::refused(&page(operator.shell, &mut db, ids, &form, Some(sentence)).await?)
-        }
+        Err(Ok(fault)) => Reply::refused(&page(operator.shell, &mut db, ids, &form, Some(fault)).await?),
         Err(Err(error)) => Err(error.into()),
     }
 }
@@ -150,11 +163,12 @@ pub(super) fn read_ids(texts: &[String]) -> Result<Vec<Uuid>, PageError> {
     Ok(ids)
 }
 
-/// The change a form describes; else a sentence.
-fn change_of(form: &ApproveForm, ids: &[Uuid], zone: Tz) -> Result<Change, String> {
+/// The change a form describes.
+fn change_of(form: &ApproveForm, ids: &[Uuid], zone: Tz) -> Result<Change, Fault> {
     let mut groups = Vec::with_capacity(form.group.len());
     for (group, key) in &form.group {
-        let group_id = Uuid::try_parse(group).map_err(|_| ApprovalError::UnknownGroup.to_string())?;
+        let group_id =
+            Uuid::try_parse(group).map_err(|_| Fault::Other(ApprovalError::UnknownGroup.to_string()))?;
         let action = match key.as_str() {
             "keep" => continue,
             "inherit" => None,
@@ -163,10 +177,10 @@ fn change_of(form: &ApproveForm, ids: &[Uuid], zone: Tz) -> Result<Change, Strin
         groups.push(GroupChoice { group_id, action });
     }
     if groups.is_empty() {
-        return Err("Choose an approval for at least one group.".to_owned());
+        return Err("Choose an approval for at least one group.".into());
     }
     let deadline = match form.deadline.as_str() {
-        "by" => Some(deadline(&form.date, &form.time, zone)?),
+        "by" => Some(deadline(&form.date, &form.time, zone).map_err(Fault::Deadline)?),
         _ => None,
     };
     Ok(Change {
@@ -183,8 +197,15 @@ fn deadline(date: &str, time: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
     let text = format!("{} {}", date.trim(), time.trim());
     let local = NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M")
         .map_err(|_| "Enter the deadline as a date and a time, for instance 2026-12-24 and 18:00.")?;
+    // A year that is far off is not reckoned with.
+    if !(0..=9999).contains(&local.year()) {
+        return Err(ApprovalError::DeadlineYear.to_string());
+    }
     let found = zone.from_local_datetime(&local).earliest();
-    let found = found.or_else(|| zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest());
+    let found = found.or_else(|| {
+        let later = local.checked_add_signed(TimeDelta::hours(1))?;
+        zone.from_local_datetime(&later).earliest()
+    });
     found.map(|moment| moment.to_utc()).ok_or_else(|| "That moment does not exist.".to_owned())
 }
 
@@ -193,7 +214,7 @@ async fn page(
     db: &mut Db,
     ids: Vec<Uuid>,
     form: &ApproveForm,
-    error: Option<String>,
+    fault: Option<Fault>,
 ) -> Result<ApprovePage, PageError> {
     let side = Side::now(&mut db.0).await?;
     if side == Side::Mirrored {
@@ -206,6 +227,15 @@ async fn page(
     let tree = groups::tree(&mut db.0, side).await?;
     let approvals = state::of(&mut db.0, side, &ids).await?;
     let zone = shell.zone;
+    let mut date = Field::new("date", &form.date);
+    let error = match fault {
+        Some(Fault::Deadline(sentence)) => {
+            date.error = Some(sentence);
+            Some("The deadline cannot be used; the message is beside it.".to_owned())
+        }
+        Some(Fault::Other(sentence)) => Some(sentence),
+        None => None,
+    };
     let can_remove = found.iter().all(|one| one.removable);
     let held = |one: fn(&Candidate) -> bool| found.iter().any(one);
     Ok(ApprovePage {
@@ -221,7 +251,7 @@ async fn page(
         titles: found.into_iter().take(TITLES_MAX).map(|one| one.title).collect(),
         zone: zone.name(),
         by_time: form.deadline == "by",
-        date: form.date.clone(),
+        date,
         time: form.time.clone(),
         reason: form.reason.clone(),
         error,
@@ -283,6 +313,11 @@ mod tests {
         for (date, time) in [("", ""), ("2026-02-30", "10:00"), ("2026-12-24", "25:00"), ("tomorrow", "noon")]
         {
             assert!(read(date, time).is_err(), "{date} {time}");
+        }
+        for date in ["+262142-12-31", "+99999-01-01", "-0001-01-01", "-262143-01-01"] {
+            for time in ["00:00", "23:59"] {
+                assert_eq!(read(date, time), Err(ApprovalError::DeadlineYear.to_string()), "{date} {time}");
+            }
         }
     }
 }

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use crate::settings;
 use crate::settings::builtin;
 use crate::settings::tree::{CategoryTree, NodeKind};
-use crate::web::PageError;
 
 /// Deepest indentation that is shown.
 const DEPTH_MAX: usize = 6;
@@ -22,12 +19,7 @@ pub(super) struct ProductChoice {
 }
 
 /// Companies, families and products that the catalogue knows, each below what it belongs to; each once.
-pub(super) async fn products(conn: &mut AsyncPgConnection) -> Result<Vec<ProductChoice>, PageError> {
-    let tree = settings::known_tree(conn).await?;
-    Ok(in_order(&tree))
-}
-
-fn in_order(tree: &CategoryTree) -> Vec<ProductChoice> {
+pub(super) fn products(tree: &CategoryTree) -> Vec<ProductChoice> {
     let mut seen = BTreeSet::new();
     let mut waiting: Vec<(Uuid, usize)> = tree.roots().into_iter().rev().map(|id| (id, 0)).collect();
     let mut choices = Vec::new();
@@ -70,7 +62,7 @@ mod tests {
             node(4, "Alone", NodeKind::Product, &[]),
             node(5, "Tools", NodeKind::Classification, &[]),
         ]);
-        let labels: Vec<String> = in_order(&tree).into_iter().map(|choice| choice.label).collect();
+        let labels: Vec<String> = products(&tree).into_iter().map(|choice| choice.label).collect();
         assert_eq!(labels, ["Alone", "Company", "\u{2003}Family", "\u{2003}\u{2003}Product"]);
     }
 }

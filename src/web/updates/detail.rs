@@ -10,7 +10,7 @@ use super::done::Done;
 use super::facts::{Fact, Link, facts, links};
 use crate::catalog::detail::{self, FileLine, LEVELS_MAX, LIST_MAX, Named, Oddities, UpdateDetail};
 use crate::catalog::kind;
-use crate::catalog::revision::TitleIn;
+use crate::catalog::texts::TitleIn;
 use crate::settings;
 use crate::settings::synchronized::Synchronized;
 use crate::web::language::Languages;
@@ -147,7 +147,7 @@ async fn show_update(
     let Ok(id) = Uuid::try_parse(id) else { return Err(missing) };
     let Some(mut found) = detail::find(&mut db.0, id).await? else { return Err(missing) };
     let mut language = found.details.default_language.clone();
-    if let Some(text) = languages.choose(&found.details.titles) {
+    if let Some(text) = languages.choose(&found.titles) {
         (found.title, found.description) = (text.title.clone(), text.description.clone());
         language = text.language.clone();
     }
@@ -214,7 +214,7 @@ fn page(shell: Shell, found: UpdateDetail, zone: Tz, decisions: Decisions) -> De
         description: found.description,
         facts,
         links,
-        titles: found.details.titles,
+        titles: found.titles,
         id: found.update_id,
         decision: decisions.summary.words(),
         declined: decisions.summary.declined,

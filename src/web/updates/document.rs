@@ -5,13 +5,10 @@ use rocket::{Responder, Route, get, routes};
 use uuid::Uuid;
 
 use crate::catalog::listing;
-use crate::protocol::cabinet;
+use crate::catalog::texts::DOCUMENT_LEN_MAX;
 use crate::protocol::ids::RevisionKey;
 use crate::web::download::disposition;
 use crate::web::{Db, PageError, Reporter};
-
-/// Longest document that is unpacked, in bytes. Source: as sent to servers below.
-const DOCUMENT_LEN_MAX: usize = 256 * 1024 * 1024;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![download_document]
@@ -37,12 +34,8 @@ async fn download_document(
     let held = listing::find(&mut db.0, &[key]).await?.into_iter().find(|one| one.key == key);
     let row = held.ok_or_else(missing)?.row;
     let stored = listing::documents(&mut db.0, &[row]).await?.remove(&row).ok_or_else(missing)?;
-    let text = match stored.text(DOCUMENT_LEN_MAX)? {
-        Some(text) => text,
-        None => cabinet::decode(&stored.body, DOCUMENT_LEN_MAX).map_err(PageError::internal)?,
-    };
     Ok(Document {
-        text,
+        text: stored.whole_text(DOCUMENT_LEN_MAX)?,
         // As plain text: a document from outside is nothing a browser should render.
         content_type: ContentType::Plain,
         disposition: disposition(&format!("{update_id}.{revision}.xml")),

@@ -1,8 +1,10 @@
 //! `/updates`: what can be approved, newest first unless another order is chosen.
 
+use std::sync::Arc;
+
 use askama::Template;
 use diesel_async::AsyncPgConnection;
-use rocket::{Route, get, routes};
+use rocket::{Route, State, get, routes};
 use uuid::Uuid;
 
 use super::address::{Address, Query, sort_word};
@@ -15,8 +17,9 @@ use crate::approvals::state::{self, Summary};
 use crate::catalog::Kind;
 use crate::catalog::categories::{self, Choice};
 use crate::catalog::updates::{self, Column, Count, Cut, FileState, Sort, UpdateLine, UpdatePage};
-use crate::settings;
 use crate::settings::synchronized::Synchronized;
+use crate::settings::tree::CategoryTree;
+use crate::settings::{self, KnownTrees};
 use crate::web::{Db, PageError, Reply, Reporter, Shell, Wants, words};
 
 /// Choices of the filter: word in the address, and label.
@@ -130,15 +133,17 @@ async fn show_updates(
     reporter: Reporter,
     wants: Wants,
     mut db: Db,
+    trees: &State<Arc<KnownTrees>>,
     query: Query,
     done: Option<Done>,
 ) -> Result<Reply, PageError> {
     let side = Side::now(&mut db.0).await?;
     let mut address = Address::read(query);
     address.filter.mirrored = side.mirrored();
-    let results = find(&mut db.0, &address, side).await?;
+    let tree = trees.now(&mut db.0).await?;
+    let results = find(&mut db.0, &address, side, &tree).await?;
     let page = ListPage {
-        products: choices::products(&mut db.0).await?,
+        products: choices::products(&tree),
         classifications: categories::classifications(&mut db.0).await?,
         approvals: choices(APPROVALS),
         states: choices(STATES),
@@ -162,7 +167,12 @@ async fn show_updates(
     Ok(reply.header("Vary", "HX-Request"))
 }
 
-async fn find(conn: &mut AsyncPgConnection, address: &Address, side: Side) -> Result<Results, PageError> {
+async fn find(
+    conn: &mut AsyncPgConnection,
+    address: &Address,
+    side: Side,
+    tree: &CategoryTree,
+) -> Result<Results, PageError> {
     let (found, count) = if address.strange {
         (UpdatePage::default(), Count { at_least: 0, more: false })
     } else {
@@ -175,7 +185,7 @@ async fn find(conn: &mut AsyncPgConnection, address: &Address, side: Side) -> Re
     let ids: Vec<Uuid> = found.lines.iter().map(|line| line.update_id).collect();
     let decisions = state::summaries(conn, side, &ids).await?;
     let options = settings::load(conn).await.map_err(PageError::internal)?;
-    let synchronized = Synchronized::now(conn, &options).await?;
+    let synchronized = Synchronized::of(&options, tree);
     Ok(Results {
         count: counted(count),
         newer: first.unwrap_or_default(),

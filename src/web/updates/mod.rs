@@ -15,6 +15,7 @@ mod views;
 
 use diesel_async::AsyncPgConnection;
 use rocket::Route;
+use rocket::http::uri::Origin;
 
 use super::PageError;
 use crate::approvals::{ApprovalError, Side};
@@ -67,13 +68,14 @@ pub(super) async fn decided_by(
     })
 }
 
-/// The way back to a list or an update; anything else leads to the list.
+/// The way back to a list or an update; anything else leads to the list, also what no redirect could name: by then
+/// the deed is done.
 fn way_back(back: &str) -> &str {
     let below = back.strip_prefix("/updates");
     let good = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/']));
     let plain =
         back.len() <= BACK_LEN_MAX && back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    if good && plain { back } else { "/updates" }
+    if good && plain && Origin::parse(back).is_ok() { back } else { "/updates" }
 }
 
 /// Longest way back that is kept, in bytes. Our own are shorter.
@@ -92,6 +94,9 @@ fn severity(code: i16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use rocket::http::uri::Reference;
+
+    use super::done::Done;
     use super::way_back;
 
     #[test]
@@ -109,8 +114,23 @@ mod tests {
             "/updatesx",
             "/updates\\..",
             "/updates\r\nX: y",
+            "/updates?q=\"x",
+            "/updates?q=<x>",
+            "/updates?q=x#y",
         ] {
             assert_eq!(way_back(bad), "/updates", "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_way_back_can_be_gone() {
+        for sign in (0_u8..=127).map(char::from) {
+            for text in
+                [format!("/updates?q={sign}"), format!("/updates/{sign}"), format!("/updates?q=%{sign}")]
+            {
+                let back = Done::Approved(1).after(way_back(&text));
+                assert!(Reference::parse(&back).is_ok(), "{text:?} became {back:?}");
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ impl PersonView {
     fn new(person: Person, zone: chrono_tz::Tz) -> Self {
         let (kind, word) = match (person.is_disabled, &person.link_ends_at, &person.last_seen_at) {
             (true, ..) => ("warn", "Disabled"),
-            (false, Some(_), _) => ("info", "Link sent out"),
+            (false, Some(_), _) => ("info", "Link made"),
             (false, None, None) => ("idle", "Never signed in"),
             (false, None, Some(_)) => ("ok", "Active"),
         };
@@ -68,13 +68,13 @@ fn roles() -> Vec<Choice> {
     all.map(|role| Choice::new(role.as_str(), role.label())).to_vec()
 }
 
-async fn page(shell: Shell, db: &mut Db, name: Field, role: &str) -> Result<UsersPage, PageError> {
+async fn page(shell: Shell, db: &mut Db, name: Field, role: Field) -> Result<UsersPage, PageError> {
     let zone = shell.zone;
     let people = people::list(&mut db.0, PEOPLE_MAX).await?;
     Ok(UsersPage {
         people: people.into_iter().map(|person| PersonView::new(person, zone)).collect(),
         name,
-        role: Field::new("role", role),
+        role,
         roles: roles(),
         shell,
     })
@@ -82,8 +82,8 @@ async fn page(shell: Shell, db: &mut Db, name: Field, role: &str) -> Result<User
 
 #[get("/users")]
 async fn show_users(administrator: Administrator, mut db: Db) -> Result<Reply, PageError> {
-    let name = Field::new("name", "");
-    Reply::ok(&page(administrator.shell, &mut db, name, Role::Reporter.as_str()).await?)
+    let (name, role) = (Field::new("name", ""), Field::new("role", Role::Reporter.as_str()));
+    Reply::ok(&page(administrator.shell, &mut db, name, role).await?)
 }
 
 #[derive(FromForm)]
@@ -106,7 +106,7 @@ async fn add_user(
     let added = async {
         let name = AccountName::parse(&typed)?;
         let wanted: Role = role.parse()?;
-        let hash = PasswordHashText::of_nothing().await?;
+        let hash = PasswordHashText::of_nothing()?;
         let mut db = Db::borrow(pool).await.map_err(|_| AccountError::NoConnection)?;
         let id = people::add(&mut db.0, &name, wanted, &hash, shell.audit("", "")).await?;
         Ok((id, links::make(&mut db.0, id, shell.audit("", "")).await?))
@@ -117,10 +117,13 @@ async fn add_user(
             change::one_with_link(shell, &mut db, id, Some(link)).await
         }
         Err(error) => {
+            let is_about_role = matches!(error, AccountError::UnknownRole);
             let sentence = typing(error)?;
             let mut name = Field::new("name", typed.chars().take(NAME_CHARS_MAX).collect::<String>());
-            name.error = Some(sentence);
-            Reply::refused(&page(shell, &mut Db::borrow(pool).await?, name, &role).await?)
+            let mut role = Field::new("role", role);
+            let wrong = if is_about_role { &mut role } else { &mut name };
+            wrong.error = Some(sentence);
+            Reply::refused(&page(shell, &mut Db::borrow(pool).await?, name, role).await?)
         }
     }
 }

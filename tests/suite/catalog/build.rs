@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, TimeZone, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
+use quick_xml::escape::escape;
 use uuid::Uuid;
 use weir::catalog::import::{Stored, store};
 use weir::catalog::publish::{self, PublishCounts};
@@ -70,8 +71,10 @@ pub fn classification(number: u32) -> ImportRevision {
     }
 }
 
-/// Adds links; each gets a group of its own.
+/// Adds links, each in a group of its own, and texts.
 pub trait Linked {
+    /// Its document has these titles and descriptions: language, title, description.
+    fn says(self, texts: &[(&str, &str, &str)]) -> Self;
     fn member_of(self, numbers: &[u32]) -> Self;
     fn needs(self, numbers: &[u32]) -> Self;
     fn supersedes(self, numbers: &[u32]) -> Self;
@@ -80,6 +83,26 @@ pub trait Linked {
 }
 
 impl Linked for ImportRevision {
+    fn says(mut self, texts: &[(&str, &str, &str)]) -> Self {
+        let text = |(language, title, description): &(&str, &str, &str)| {
+            format!(
+                "<LocalizedProperties><Language>{}</Language><Title>{}</Title><Description>{}</Description>\
+                 </LocalizedProperties>",
+                escape(*language),
+                escape(*title),
+                escape(*description)
+            )
+        };
+        let RevisionKey { update_id, revision } = self.key;
+        self.stored = StoredDocument::of_text(&format!(
+            "<Update xmlns=\"http://schemas.microsoft.com/msus/2002/12/Update\">\
+             <UpdateIdentity UpdateID=\"{update_id}\" RevisionNumber=\"{revision}\"/>\
+             <Properties UpdateType=\"Software\" DefaultPropertiesLanguage=\"en\"/>\
+             <LocalizedPropertiesCollection>{}</LocalizedPropertiesCollection></Update>",
+            texts.iter().map(text).collect::<String>()
+        ));
+        self
+    }
     fn member_of(self, numbers: &[u32]) -> Self {
         link(self, RelationKind::CategoryPrerequisite, numbers)
     }

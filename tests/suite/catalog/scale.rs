@@ -178,6 +178,52 @@ async fn r249_no_filter_scans_the_table_of_updates() {
     }
 }
 
+/// A sample of the newest updates decides how words and categories are looked for; what is found is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn rare_and_frequent_words_and_categories_find_what_is_there() {
+    let database = loaded(20_000).await;
+    let client = database.client().await;
+    let mut conn = database.conn().await;
+    let text = |text: &str| UpdateFilter { text: text.to_owned(), ..UpdateFilter::default() };
+    let of = |category: u32, text: &str| UpdateFilter {
+        product: Some(id(category)),
+        text: text.to_owned(),
+        ..UpdateFilter::default()
+    };
+    for (filter, words, category) in [
+        (text("Cumulative"), vec!["cumulative"], None), // one of eight
+        (text("office arm64"), vec!["office", "arm64"], None), // each often, together seldom
+        (text("install 777"), vec!["install", "777"], None), // one everywhere, one rare
+        (text("100% zeppelin"), vec!["100\\%", "zeppelin"], None),
+        (of(30, ""), vec![], Some(30)), // one of sixty
+        (of(3, ""), vec![], Some(3)),   // one of six
+        (of(30, "security"), vec!["security"], Some(30)),
+    ] {
+        let patterns: Vec<String> = words.iter().map(|word| format!("%{word}%")).collect();
+        let sql = "SELECT u.update_id FROM updates u JOIN update_search s USING (update_row)
+            WHERE NOT u.expired AND s.search LIKE ALL ($1)
+              AND NOT EXISTS (SELECT FROM declined_updates d WHERE d.update_id = u.update_id)
+              AND ($2::int IS NULL OR EXISTS (SELECT FROM update_categories m
+                   WHERE m.update_row = u.update_row AND (m.category_row = $2 OR m.category_row IN
+                       (SELECT update_row FROM update_categories WHERE category_row = $2))))
+            ORDER BY u.created DESC, u.update_row DESC";
+        let rows = client.query(sql, &[&patterns, &category.map(|row: i32| row)]).await.unwrap();
+        let expected: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        let (mut found, mut cut) = (Vec::new(), Cut::First);
+        loop {
+            let (page, count) = updates::page(&mut conn, &filter, Sort::default(), cut, 200).await.unwrap();
+            let number = (expected.len() as i64).min(updates::COUNT_MAX);
+            assert_eq!((count.at_least, count.more), (number, expected.len() as i64 > number), "{filter:?}");
+            found.extend(page.lines.iter().map(|line| line.update_id));
+            match page.lines.last().filter(|_| page.has_after) {
+                Some(line) => cut = Cut::After(line.key),
+                None => break,
+            }
+        }
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
 #[test]
 fn the_ids_of_the_load_are_those_of_the_builder() {
     assert_eq!(id(256), Uuid::parse_str("10000000-0000-4000-8000-000000000100").unwrap());

@@ -36,7 +36,7 @@ UNION SELECT n, 69 + n / 62 % 12 FROM generate_series(81, 80 + $N) n;
 INSERT INTO update_search (update_row, search, categories)
 SELECT u.update_row, lower(concat_ws(' ', r.title, 'kb' || r.kb, u.update_id::text, r.description)),
     ARRAY(SELECT m.category_row FROM update_categories m WHERE m.update_row = u.update_row)
-FROM updates u JOIN revisions r ON r.id = u.revision_row WHERE u.approvable;
+FROM updates u JOIN revisions r ON r.id = u.revision_row WHERE u.approvable ORDER BY u.update_row;
 INSERT INTO update_changes (stamp, update_row, change, run_id)
 SELECT 2 + n % 200, n, 0, 1 + n % 200 FROM generate_series(81, 80 + $N) n;
 INSERT INTO approvals (update_id, revision_number, group_id, action, approved_by, stamp)

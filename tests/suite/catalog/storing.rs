@@ -2,7 +2,7 @@
 
 use weir::catalog::Kind;
 use weir::catalog::import::missing;
-use weir::catalog::revision::{ImportFile, ImportRevision, TitleIn};
+use weir::catalog::revision::{ImportFile, ImportRevision};
 use weir::protocol::ids::RevisionKey;
 
 use super::build::{Linked, bring, classification, id, product, publish_now, store_only, update};
@@ -73,11 +73,11 @@ async fn r111_an_update_that_turns_into_another_kind_is_refused() {
 async fn r023_nul_characters_and_negative_numbers_are_refused_and_stop_nobody() {
     let database = TestDatabase::create().await;
     let in_title = ImportRevision { title: "a\0b".to_owned(), ..update(1, 1) };
-    let mut in_language = update(2, 1);
-    in_language.details.titles.push(TitleIn { title: "x\0".to_owned(), ..TitleIn::default() });
+    let mut in_details = update(2, 1);
+    in_details.details.unusable_files.push("x\0".to_owned());
     let mut honest = update(4, 1);
     honest.details.support_url = "\\u0000 is only text".to_owned();
-    let stored = store_only(&database, &[in_title, in_language, update(3, -1), honest]).await;
+    let stored = store_only(&database, &[in_title, in_details, update(3, -1), honest]).await;
     assert_eq!(stored.stored, 1);
     assert_eq!(stored.refused.len(), 3);
 }

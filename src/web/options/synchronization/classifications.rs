@@ -12,7 +12,7 @@ use super::form::{Fields, Names};
 use super::meant;
 use super::tree_view::{self, NodeView};
 use crate::content::Store;
-use crate::settings::{CategoryKind, Key, known_tree_for};
+use crate::settings::{CategoryKind, Key};
 use crate::web::submitted::Form;
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
 
@@ -46,7 +46,7 @@ async fn show(
     wants: Wants,
 ) -> Result<Reply, PageError> {
     let account_id = shell.account.as_ref().map_or(0, |account| account.id);
-    work.scene.tree = known_tree_for(conn, account_id).await?;
+    work.load_tree(conn, account_id).await?;
     let tree = &work.scene.tree;
     let ticks = meant::ticks(&work.scene.current, &work.typed(), tree, KIND);
     let mut nodes = tree_view::classifications(tree, &ticks);

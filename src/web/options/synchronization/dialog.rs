@@ -6,6 +6,8 @@
 //! answers with the panels that changed, and what was typed beside them, the password too, is not
 //! touched.
 
+use std::sync::Arc;
+
 use askama::Template;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
@@ -16,7 +18,7 @@ use super::{ADDRESS, Scene, read};
 use crate::content::Store;
 use crate::settings::drafts::{self, Draft};
 use crate::settings::validate::Typed;
-use crate::settings::{self, Key};
+use crate::settings::{self, Key, known_tree_for};
 use crate::web::options::actor;
 use crate::web::{Administrator, PageError, Reply, Shell, Wants};
 
@@ -103,6 +105,16 @@ impl Work {
         let id = Some(drafts::store(conn, account_id, None, &draft).await?);
         let back = back.map(|id| id.to_string()).unwrap_or_default();
         Ok(Self { scene: Scene::load(conn).await?, id, back, draft })
+    }
+
+    /// Brings the tree with what is new to this person, for a dialog that shows it.
+    pub async fn load_tree(
+        &mut self,
+        conn: &mut AsyncPgConnection,
+        account_id: i64,
+    ) -> Result<(), PageError> {
+        self.scene.tree = Arc::new(known_tree_for(conn, account_id).await?);
+        Ok(())
     }
 
     /// The address of this dialog as a page.

@@ -12,7 +12,7 @@ use super::meant::{self, BrokenUp};
 use super::tree_view::{self, Extent, HITS_MAX, NodeView};
 use crate::content::Store;
 use crate::settings::tree::{self, Answer, CategoryTree, NodeKind};
-use crate::settings::{CategoryKind, Key, Selected, known_tree_for, visits};
+use crate::settings::{CategoryKind, Key, Selected, visits};
 use crate::web::submitted::Form;
 use crate::web::words::{counted, grouped};
 use crate::web::{Administrator, Db, PageError, Reply, Shell, Wants};
@@ -154,7 +154,7 @@ async fn open_products(
     if wants == Wants::Page {
         return Ok(Reply::SeeOther(work.address("products")));
     }
-    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
+    work.load_tree(&mut db.0, admin.account.id).await?;
     ProductsPage::new(admin.shell, &work, "", wants).answer(wants)
 }
 
@@ -170,7 +170,7 @@ async fn show_products(
     let (draft, back) = (draft.unwrap_or_default(), back.unwrap_or_default());
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
     work.refuse_if_locked(&mut db.0, &admin.shell, false).await?;
-    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
+    work.load_tree(&mut db.0, admin.account.id).await?;
     ProductsPage::new(admin.shell, &work, find.unwrap_or_default(), wants).answer(wants)
 }
 
@@ -189,7 +189,7 @@ async fn find_products(
         let find: String = url::form_urlencoded::byte_serialize(find.as_bytes()).collect();
         return Ok(Reply::SeeOther(format!("{}&find={find}", work.address("products"))));
     }
-    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
+    work.load_tree(&mut db.0, admin.account.id).await?;
     Reply::ok(&ProductsPage::new(admin.shell, &work, find, wants).as_list())
 }
 
@@ -228,7 +228,7 @@ async fn choose_products(
         return work.finish(&mut db.0, admin, wants, store).await;
     }
     work.keep(&mut db.0, admin.account.id).await?;
-    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
+    work.load_tree(&mut db.0, admin.account.id).await?;
     let mut page = ProductsPage::new(admin.shell, &work, "", wants);
     page.asks_again = true;
     page.answer(wants)
@@ -251,7 +251,7 @@ async fn show_children(
 ) -> Result<Reply, PageError> {
     let (draft, back) = (draft.unwrap_or_default(), back.unwrap_or_default());
     let mut work = Work::load(&mut db.0, admin.account.id, draft, back).await?;
-    work.scene.tree = known_tree_for(&mut db.0, admin.account.id).await?;
+    work.load_tree(&mut db.0, admin.account.id).await?;
     let parent = Uuid::try_parse(parent).unwrap_or_default();
     let address = format!("{ADDRESS}/products/children?draft={draft}&back={back}");
     let nodes = tree_view::below(&work.scene.tree, &ticks(&work), parent, Extent::OnOpening(&address));

@@ -2,7 +2,7 @@
 
 use diesel_async::AsyncPgConnection;
 
-use crate::content::{Store, limits, wanted};
+use crate::content::{Store, chosen, limits};
 use crate::settings::{FieldError, FileStore, Files, Key, SyncOptions};
 use crate::web::PageError;
 use crate::web::words::{counted, size};
@@ -25,7 +25,7 @@ pub(super) async fn look(
     if !asks_for_more(&current.files, &meant.files) {
         return Ok(None);
     }
-    let need = wanted::need(conn, meant.files.deferred, meant.files.express, meant.replica).await?;
+    let need = chosen::need(conn, meant.files.deferred, meant.files.express, meant.replica).await?;
     let files = counted(need.files, "file", "files");
     let fetched = match need.files {
         0 => "No file that is known now has to be fetched for this.".to_owned(),

@@ -1,0 +1,1 @@
+ALTER TABLE documents RESET (toast_tuple_target);
