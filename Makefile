@@ -3,9 +3,9 @@
 # make torture  the long tests in their full length: every time zone, a hundred moments under kills, 250 kills inside
 #               runs, 50 during downloads, a full disk, 2,000 files beside curl and rclone where those are installed,
 #               many random histories; takes about an hour
-# make bench  measures Weir against the least a program could do with the same bytes; about 45 minutes, or only some
-#             goals with JOBS=A1,F1
-# make bench-quick  the same with small catalogues and few files; some minutes once it is built
+# make bench  measures Weir against the least a program could do with the same bytes; about an hour, or only some goals
+#             with JOBS=A1,F1
+# make bench-quick  the same with small catalogues and few files; two minutes once it is built
 # make screenshots  keeps every page as pictures in screenshots/
 # make lint  format, clippy, templates
 #
