@@ -23,11 +23,11 @@ use outcomes::Outcomes;
 /// Everything that was asked for. A job that fails has a line that says so, and the others go on.
 pub async fn all(bench: &mut Bench) -> Vec<Outcome> {
     let mut outcomes = Outcomes::new(&bench.options);
-    if bench.options.wants(&["C1", "M"]) {
-        outcomes.take(&["C1"], files::mixed(bench).await);
-    }
     if bench.options.wants(&["C3"]) {
         outcomes.take(&["C3"], files::small(bench).await.map(|one| vec![one]));
+    }
+    if bench.options.wants(&["C1", "M"]) {
+        outcomes.take(&["C1"], files::mixed(bench).await);
     }
     if bench.options.wants(&["A1", "A4", "A5", "B1", "B2", "M"]) {
         synchronizations(bench, &mut outcomes).await;
