@@ -231,7 +231,7 @@ ANALYZE publishing_revisions;
 CREATE TEMPORARY TABLE publishing ON COMMIT DROP AS
 SELECT DISTINCT ON (r.update_row) r.update_row, r.id AS revision_row, r.kind, r.approvable,
        u.update_row IS NULL AS is_new,
-       r.expired AND NOT coalesce(u.expired, false) AS newly_expired,
+       r.expired, r.expired AND NOT coalesce(u.expired, false) AS newly_expired,
        u.revision_row AS old_revision_row
 FROM publishing_revisions n
 JOIN revisions r ON r.id = n.id
@@ -241,16 +241,23 @@ ORDER BY r.update_row, r.revision_number DESC;
 CREATE INDEX ON publishing (update_row);
 ANALYZE publishing";
 
-/// $1 stamp, $2 run.
+/// A new update whose successor comes along is written as superseded at once: of a first synchronization that is every
+/// third, and a row that is changed costs as much as a new one. $1 stamp, $2 run.
 const REPLACE_CURRENT: &str = "
+WITH replaced AS (
+    SELECT DISTINCT l.target_row FROM publishing p
+    JOIN relations l ON l.revision_row = p.revision_row AND l.kind = 2
+    WHERE NOT p.expired AND l.target_row <> p.update_row
+)
 INSERT INTO updates (update_row, update_id, revision_row, revision_number, changed_stamp, first_run_id,
-    last_run_id, arrived_at, kind, approvable, expired, severity, category_type, title, kb, bulletin,
+    last_run_id, arrived_at, kind, approvable, expired, superseded, severity, category_type, title, kb, bulletin,
     created)
 SELECT p.update_row, i.update_id, r.id, r.revision_number, $1, $2, $2, now(), r.kind, r.approvable,
-    r.expired, r.severity, r.category_type, r.title, r.kb, r.bulletin, r.created
+    r.expired, s.target_row IS NOT NULL, r.severity, r.category_type, r.title, r.kb, r.bulletin, r.created
 FROM publishing p
 JOIN revisions r ON r.id = p.revision_row
 JOIN update_ids i ON i.id = p.update_row
+LEFT JOIN replaced s ON s.target_row = p.update_row
 ON CONFLICT (update_row) DO UPDATE SET
     revision_row = excluded.revision_row, revision_number = excluded.revision_number,
     changed_stamp = excluded.changed_stamp, last_run_id = excluded.last_run_id, kind = excluded.kind,
