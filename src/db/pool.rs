@@ -2,15 +2,9 @@
 
 use super::url::reason;
 use super::{DatabaseUrl, DbError};
-use diesel::IntoSql as _;
-use diesel::result::{DatabaseErrorKind, Error, QueryResult};
-use diesel::sql_types::Integer;
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, PoolableConnection as _, RecyclingMethod, bb8,
-};
-use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, bb8};
+use std::time::Duration;
 
 /// The pool of one process.
 pub type Pool = bb8::Pool<AsyncPgConnection>;
@@ -25,22 +19,13 @@ pub const POOL_SIZE: u32 = 12;
 /// Longest wait for a connection from the pool, and for opening one.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// For so long after a connection of the pool answered, the others are lent without a question.
-const BELIEVED: Duration = Duration::from_millis(200);
-
 /// Opens the pool of a migrated database; one connection is tried at once.
 ///
 /// # Errors
 /// [`DbError::Unreachable`] when that first connection fails.
 pub async fn connect(url: &DatabaseUrl) -> Result<Pool, DbError> {
     drop(open_client(url).await?);
-    let question = Arc::<Question>::default();
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::CustomFunction(Box::new(move |conn| {
-        let question = question.clone();
-        Box::pin(async move { question.put(conn).await })
-    }));
-    let manager = AsyncDieselConnectionManager::new_with_config(url.as_str(), config);
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url.as_str());
     let pool = bb8::Pool::builder()
         .max_size(POOL_SIZE)
         .connection_timeout(WAIT_MAX)
@@ -48,35 +33,6 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Pool, DbError> {
         .await
         .map_err(|error| DbError::Unreachable { place: url.to_string(), reason: error.to_string() })?;
     Ok(pool)
-}
-
-/// Whether a connection lives, which is asked before it is lent. A busy server asks a few times a second and not for
-/// each page: a connection that was closed is known without asking, and one that is found closed has all the others
-/// asked.
-#[derive(Default)]
-struct Question {
-    /// When one last answered; `None`: the next one is asked.
-    answered: Mutex<Option<Instant>>,
-}
-
-impl Question {
-    async fn put(&self, conn: &mut AsyncPgConnection) -> QueryResult<()> {
-        let answer = if conn.is_broken() {
-            let closed = Box::new("the connection is closed".to_owned());
-            Err(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, closed))
-        } else if self.is_believed() {
-            return Ok(());
-        } else {
-            diesel::select(1.into_sql::<Integer>()).get_result::<i32>(conn).await
-        };
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = answer.is_ok().then(Instant::now);
-        answer.map(drop)
-    }
-
-    fn is_believed(&self) -> bool {
-        let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.is_some_and(|moment| moment.elapsed() < BELIEVED)
-    }
 }
 
 /// Opens one connection outside the pool, for bulk import and for session locks.
