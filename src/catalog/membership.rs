@@ -59,7 +59,8 @@ CREATE INDEX ON publishing_wanted (update_row, category_row);
 ANALYZE publishing_wanted";
 
 /// Pairs of a child without own membership and a category; a bundle whose own membership is not
-/// affected passes on what is stored for it. The index keeps ten thousand levels from being read whole ten thousand times.
+/// affected passes on what is stored for it; the condition for that stands outside of both parts, so that an index finds
+/// its rows. The index keeps ten thousand levels from being read whole ten thousand times.
 const INHERITED: &str = "
 DROP TABLE IF EXISTS publishing_orphans;
 CREATE TEMPORARY TABLE publishing_orphans ON COMMIT DROP AS
@@ -75,11 +76,11 @@ WITH RECURSIVE inherited (update_row, category_row) AS (
     JOIN relations r ON r.target_row = o.update_row AND r.kind = 3
     JOIN updates parent ON parent.revision_row = r.revision_row
     JOIN (
-        SELECT w.update_row, w.category_row FROM publishing_wanted w
+        SELECT w.update_row, w.category_row, true AS is_wanted FROM publishing_wanted w
         UNION ALL
-        SELECT m.update_row, m.category_row FROM update_categories m
-        WHERE NOT EXISTS (SELECT FROM publishing_affected a WHERE a.update_row = m.update_row)
+        SELECT m.update_row, m.category_row, false FROM update_categories m
     ) known ON known.update_row = parent.update_row
+    WHERE known.is_wanted OR NOT EXISTS (SELECT FROM publishing_affected a WHERE a.update_row = known.update_row)
     UNION
     SELECT child.update_row, i.category_row
     FROM inherited i

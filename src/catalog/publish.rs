@@ -10,11 +10,11 @@ use diesel::sql_types::{BigInt, Bool, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::{CatalogError, membership, search};
-use crate::db::Lock;
 use crate::db::schema::{publications, unpublished_revisions};
+use crate::db::{Lock, planning};
 use crate::protocol::document::UpdateKind;
 
-/// From this many changed updates on, statistics are refreshed in mid-way.
+/// From this many changed updates or revisions on, a publication is large: statistics are refreshed in mid-way.
 const ANALYZE_FROM: i64 = 5_000;
 
 /// A commit point that revisions are stored for. See [`open`].
@@ -33,6 +33,13 @@ pub struct PublishCounts {
     pub expired: i64,
     /// Revisions of any kind that became visible.
     pub revisions: i64,
+}
+
+impl PublishCounts {
+    /// It was little beside a catalogue, and statements about it are best planned [step by step](planning::step_by_step).
+    pub fn is_small(&self) -> bool {
+        self.revisions < ANALYZE_FROM
+    }
 }
 
 /// Opens a publication for the run `run_id`; stored revisions name it.
@@ -123,7 +130,11 @@ pub async fn publish(
     conn.batch_execute(&PREPARE.replace("$lowest_kind", &lowest_kind.to_string())).await?;
     let counts = counts(conn).await?;
     let large = counts.changed >= ANALYZE_FROM;
-    conn.batch_execute(if large { ANALYZE_LINKS } else { STEP_BY_STEP }).await?;
+    if large {
+        conn.batch_execute(ANALYZE_LINKS).await?;
+    } else {
+        planning::step_by_step(conn).await?;
+    }
     diesel::sql_query(REPLACE_CURRENT)
         .bind::<BigInt, _>(stamped.stamp)
         .bind::<Nullable<BigInt>, _>(stamped.run_id)
@@ -145,7 +156,7 @@ pub async fn publish(
     if large {
         conn.batch_execute("ANALYZE updates; ANALYZE update_categories; ANALYZE update_search").await?;
     } else {
-        conn.batch_execute(ANY_WAY).await?;
+        planning::any_way(conn).await?;
     }
     let Changes { new, revised, expired, .. } = counts;
     Ok(PublishCounts { new, revised, expired, revisions })
@@ -207,16 +218,6 @@ ANALYZE update_ids;
 ANALYZE revisions (id, update_row, revision_number, publication_id, kind, approvable, expired);
 ANALYZE relations;
 ANALYZE revision_files";
-
-/// Few updates: each row is looked up by its index. The planner takes the recursions over parts for ten times as many at
-/// each step, and would read whole tables of the catalogue to join them with a hundred rows. Tables are joined in the
-/// order in which they are written, from what is published on: from the categories on, all updates would be met.
-const STEP_BY_STEP: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-    SET LOCAL random_page_cost = 1.1; SET LOCAL join_collapse_limit = 1";
-
-/// For what else happens in the transaction.
-const ANY_WAY: &str = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
-    SET LOCAL random_page_cost TO DEFAULT; SET LOCAL join_collapse_limit TO DEFAULT";
 
 /// First what is published now: an import that goes on meanwhile waits for the next time. Then one
 /// row for each update whose highest revision is among the waiting ones. A lower revision that

@@ -2,7 +2,9 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+use crate::db::planning;
 
 /// Adds every file that is wanted by now and was not before; the answer is how many. Files are never taken from the
 /// list here: what is stored stays until it is cleaned up.
@@ -13,16 +15,36 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 /// # Errors
 /// The database's.
 pub async fn refresh(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> QueryResult<usize> {
-    let stores = diesel::dsl::sql::<Bool>("EXISTS (SELECT FROM files_in_force WHERE store = 'local')");
-    if !diesel::select(stores).get_result::<bool>(conn).await? {
+    let stores = "SELECT deferred FROM files_in_force WHERE store = 'local'";
+    let Some(options) = diesel::sql_query(stores).get_result::<Options>(conn).await.optional()? else {
         return Ok(0);
+    };
+    if !options.deferred {
+        return add(conn, run_id).await;
     }
-    let refresh = format!(
+    // What is approved for installation is little beside the catalogue.
+    conn.transaction(async |conn| {
+        planning::step_by_step(conn).await?;
+        let added = add(conn, run_id).await?;
+        planning::any_way(conn).await?;
+        Ok(added)
+    })
+    .await
+}
+
+#[derive(QueryableByName)]
+struct Options {
+    #[diesel(sql_type = Bool)]
+    deferred: bool,
+}
+
+async fn add(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> QueryResult<usize> {
+    let sql = format!(
         "WITH RECURSIVE options AS (SELECT deferred, express, replica FROM files_in_force WHERE store = 'local'){CHOSEN}
          INSERT INTO content_files (file_row, run_id)
          SELECT DISTINCT f.id, $1 {FILES} ON CONFLICT (file_row) DO NOTHING"
     );
-    diesel::sql_query(refresh).bind::<Nullable<BigInt>, _>(run_id).execute(conn).await
+    diesel::sql_query(sql).bind::<Nullable<BigInt>, _>(run_id).execute(conn).await
 }
 
 /// How many files, and their bytes, a choice would fetch that are neither here nor on the list.

@@ -8,6 +8,7 @@ mod kept;
 mod key;
 mod locks;
 mod migrate;
+pub mod planning;
 mod pool;
 mod remembered;
 pub mod schema;

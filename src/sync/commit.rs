@@ -10,6 +10,7 @@ use super::sources::{CategoryPart, UpdatePart};
 use super::{SyncError, files, sources};
 use crate::approvals::{automatic, mirror};
 use crate::catalog::publish::{self, PublicationId, PublishCounts, Scope};
+use crate::db::planning;
 use crate::jobs::Lease;
 use crate::protocol::ids::RevisionKey;
 
@@ -126,7 +127,11 @@ async fn base(
         Some(publication) => {
             let counts = publish::publish(conn, publication, scope).await?;
             if counts.revisions > 0 && scope == Scope::Everything {
+                if counts.is_small() {
+                    planning::step_by_step(conn).await?;
+                }
                 automatic::apply(conn, publication).await?;
+                planning::any_way(conn).await?;
             }
             counts
         }

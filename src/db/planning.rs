@@ -1,0 +1,30 @@
+//! How the statements of a transaction are planned.
+
+use diesel::QueryResult;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+
+/// For few rows beside many: each row is looked up by its index. The planner takes recursions for ten times as many at
+/// each step, and would read whole tables of the catalogue to join them with a hundred rows. Tables are joined in the
+/// order in which they are written. Until the transaction ends, or [`any_way`].
+///
+/// # Errors
+/// The database's.
+pub async fn step_by_step(conn: &mut AsyncPgConnection) -> QueryResult<()> {
+    conn.batch_execute(
+        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+         SET LOCAL random_page_cost = 1.1; SET LOCAL join_collapse_limit = 1",
+    )
+    .await
+}
+
+/// As the database thinks best.
+///
+/// # Errors
+/// The database's.
+pub async fn any_way(conn: &mut AsyncPgConnection) -> QueryResult<()> {
+    conn.batch_execute(
+        "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
+         SET LOCAL random_page_cost TO DEFAULT; SET LOCAL join_collapse_limit TO DEFAULT",
+    )
+    .await
+}
