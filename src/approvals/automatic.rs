@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::rules::{self, Rule};
 use super::{Action, ApprovalError, Side, change};
 use crate::catalog::publish::{self, PublicationId};
+use crate::db::schema::publications;
 
 /// Who approves, in lists and in the audit log.
 pub const ACTOR: &str = "automatic approval";
@@ -39,23 +40,27 @@ pub async fn apply(
         return Ok(Applied::default());
     }
     let rules = rules::load(conn).await?;
+    // As a value: the planner knows how many have this very stamp, and of an unknown one it expects many.
+    let visible: Option<i64> =
+        publications::table.find(publication.0).select(publications::stamp).first(conn).await?;
+    let Some(visible) = visible else { return Ok(Applied::default()) };
     let stamp = publish::stamp(conn).await?;
     let mut applied = Applied::default();
     if rules.latest_revision {
-        applied.moved = move_approvals(conn, publication, stamp).await?;
-        applied.declined = decline_expired(conn, publication, stamp).await?;
+        applied.moved = move_approvals(conn, visible, stamp).await?;
+        applied.declined = decline_expired(conn, visible, stamp).await?;
     }
     // Installation first: where both fit, it wins.
-    applied.install = approve_new(conn, publication, &rules.install, Action::Install, stamp).await?;
-    applied.detect = approve_new(conn, publication, &rules.detect, Action::Detect, stamp).await?;
+    applied.install = approve_new(conn, visible, &rules.install, Action::Install, stamp).await?;
+    applied.detect = approve_new(conn, visible, &rules.detect, Action::Detect, stamp).await?;
     Ok(applied)
 }
 
-/// Updates that became visible with $1 and were never here before: `arrived_at` is the moment of this very
+/// Updates that became visible at $1 and were never here before: `arrived_at` is the moment of this very
 /// transaction. License terms hold back an installation.
 async fn approve_new(
     conn: &mut AsyncPgConnection,
-    publication: PublicationId,
+    visible: i64,
     rule: &Rule,
     action: Action,
     stamp: i64,
@@ -69,7 +74,7 @@ async fn approve_new(
          FROM updates u
          JOIN revisions r ON r.id = u.revision_row
          CROSS JOIN target_groups g
-         WHERE u.changed_stamp = (SELECT p.stamp FROM publications p WHERE p.id = $1)
+         WHERE u.changed_stamp = $1
            AND u.arrived_at = now() AND u.approvable AND NOT u.expired
            AND g.group_id = ANY($3) AND NOT g.mirrored
            AND EXISTS (SELECT FROM update_categories m JOIN updates c ON c.update_row = m.category_row
@@ -80,7 +85,7 @@ async fn approve_new(
            AND NOT EXISTS (SELECT FROM declined_updates d WHERE d.update_id = u.update_id AND NOT d.mirrored)
          ON CONFLICT (update_id, group_id, mirrored) DO NOTHING",
     )
-    .bind::<BigInt, _>(publication.0)
+    .bind::<BigInt, _>(visible)
     .bind::<Array<SqlUuid>, _>(&rule.classifications)
     .bind::<Array<SqlUuid>, _>(&rule.groups)
     .bind::<SmallInt, _>(action.code())
@@ -90,30 +95,22 @@ async fn approve_new(
     .await
 }
 
-async fn move_approvals(
-    conn: &mut AsyncPgConnection,
-    publication: PublicationId,
-    stamp: i64,
-) -> QueryResult<usize> {
+async fn move_approvals(conn: &mut AsyncPgConnection, visible: i64, stamp: i64) -> QueryResult<usize> {
     diesel::sql_query(
         "UPDATE approvals a SET revision_number = u.revision_number, stamp = $2
          FROM updates u
-         WHERE u.changed_stamp = (SELECT p.stamp FROM publications p WHERE p.id = $1)
+         WHERE u.changed_stamp = $1
            AND a.update_id = u.update_id AND NOT a.mirrored AND NOT u.expired
            AND a.revision_number < u.revision_number",
     )
-    .bind::<BigInt, _>(publication.0)
+    .bind::<BigInt, _>(visible)
     .bind::<BigInt, _>(stamp)
     .execute(conn)
     .await
 }
 
 /// An update whose new revision is expired loses its approvals and is declined.
-async fn decline_expired(
-    conn: &mut AsyncPgConnection,
-    publication: PublicationId,
-    stamp: i64,
-) -> QueryResult<usize> {
+async fn decline_expired(conn: &mut AsyncPgConnection, visible: i64, stamp: i64) -> QueryResult<usize> {
     #[derive(QueryableByName)]
     struct Gone {
         #[diesel(sql_type = SqlUuid)]
@@ -121,11 +118,11 @@ async fn decline_expired(
     }
     let expired: Vec<Gone> = diesel::sql_query(
         "SELECT u.update_id AS id FROM updates u
-         WHERE u.changed_stamp = (SELECT p.stamp FROM publications p WHERE p.id = $1)
+         WHERE u.changed_stamp = $1
            AND u.arrived_at < now() AND u.approvable AND u.expired
            AND NOT EXISTS (SELECT FROM declined_updates d WHERE d.update_id = u.update_id AND NOT d.mirrored)",
     )
-    .bind::<BigInt, _>(publication.0)
+    .bind::<BigInt, _>(visible)
     .load(conn)
     .await?;
     let ids: Vec<Uuid> = expired.into_iter().map(|row| row.id).collect();

@@ -20,12 +20,12 @@ pub async fn refresh(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> Query
         return Ok(0);
     };
     if !options.deferred {
-        return add(conn, run_id).await;
+        return add(conn, false, run_id).await;
     }
     // What is approved for installation is little beside the catalogue.
     conn.transaction(async |conn| {
         planning::step_by_step(conn).await?;
-        let added = add(conn, run_id).await?;
+        let added = add(conn, true, run_id).await?;
         planning::any_way(conn).await?;
         Ok(added)
     })
@@ -38,11 +38,12 @@ struct Options {
     deferred: bool,
 }
 
-async fn add(conn: &mut AsyncPgConnection, run_id: Option<i64>) -> QueryResult<usize> {
+async fn add(conn: &mut AsyncPgConnection, deferred: bool, run_id: Option<i64>) -> QueryResult<usize> {
     let sql = format!(
-        "WITH RECURSIVE options AS (SELECT deferred, express, replica FROM files_in_force WHERE store = 'local'){CHOSEN}
+        "WITH RECURSIVE options AS (SELECT express, replica FROM files_in_force WHERE store = 'local'){}
          INSERT INTO content_files (file_row, run_id)
-         SELECT DISTINCT f.id, $1 {FILES} ON CONFLICT (file_row) DO NOTHING"
+         SELECT DISTINCT f.id, $1 {FILES} ON CONFLICT (file_row) DO NOTHING",
+        chosen(deferred)
     );
     diesel::sql_query(sql).bind::<Nullable<BigInt>, _>(run_id).execute(conn).await
 }
@@ -66,39 +67,46 @@ pub async fn need(
     express: bool,
     replica: bool,
 ) -> QueryResult<Need> {
-    let options = "SELECT $1 AS deferred, $2 AS express, $3 AS replica";
     diesel::sql_query(format!(
-        "WITH RECURSIVE options AS ({options}){CHOSEN}, more AS (
+        "WITH RECURSIVE options AS (SELECT $1 AS express, $2 AS replica){}, more AS (
              SELECT DISTINCT f.id, f.size {FILES}
              AND NOT EXISTS (SELECT FROM content_files c WHERE c.file_row = f.id AND c.state <> 'failed'))
-         SELECT count(*) AS files, COALESCE(sum(size), 0)::bigint AS bytes FROM more"
+         SELECT count(*) AS files, COALESCE(sum(size), 0)::bigint AS bytes FROM more",
+        chosen(deferred)
     ))
-    .bind::<Bool, _>(deferred)
     .bind::<Bool, _>(express)
     .bind::<Bool, _>(replica)
     .get_result(conn)
     .await
 }
 
-/// The revisions whose files are wanted under `options`.
-const CHOSEN: &str = ", chosen (update_row, revision_row) AS (
-    SELECT u.update_row, u.revision_row FROM options o
+/// The revisions whose files are wanted under `options`. One of two beginnings, because the planner would read all
+/// updates to find out that they are not asked for.
+fn chosen(deferred: bool) -> String {
+    let first = if deferred { APPROVED } else { ALL };
+    format!(
+        ", chosen (update_row, revision_row) AS (
+             {first}
+               AND NOT EXISTS (SELECT FROM declined_updates d
+                               WHERE d.update_id = u.update_id AND d.mirrored = o.replica)
+             UNION
+             SELECT child.update_row, child.revision_row FROM chosen c
+             JOIN relations r ON r.revision_row = c.revision_row AND r.kind = 3
+             JOIN updates child ON child.update_row = r.target_row
+         )"
+    )
+}
+
+/// What is approved for installation.
+const APPROVED: &str = "SELECT u.update_row, u.revision_row FROM options o
     JOIN approvals a ON a.action = 0 AND a.mirrored = o.replica
     JOIN updates u ON u.update_id = a.update_id
-    WHERE o.deferred AND NOT u.expired
-      AND NOT EXISTS (SELECT FROM declined_updates d
-                      WHERE d.update_id = u.update_id AND d.mirrored = o.replica)
-    UNION
-    SELECT u.update_row, u.revision_row FROM options o
-    JOIN updates u ON u.approvable AND NOT u.expired
-    WHERE NOT o.deferred
-      AND NOT EXISTS (SELECT FROM declined_updates d
-                      WHERE d.update_id = u.update_id AND d.mirrored = o.replica)
-    UNION
-    SELECT child.update_row, child.revision_row FROM chosen c
-    JOIN relations r ON r.revision_row = c.revision_row AND r.kind = 3
-    JOIN updates child ON child.update_row = r.target_row
-)";
+    WHERE NOT u.expired";
+
+/// Everything that can be approved.
+const ALL: &str = "SELECT u.update_row, u.revision_row FROM options o
+    JOIN updates u ON u.approvable
+    WHERE NOT u.expired";
 
 /// Their files.
 const FILES: &str = "
