@@ -8,15 +8,26 @@ use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::CatalogError;
+use crate::db::planning;
 
 /// Brings `update_categories` up to date with the updates in the table `publishing`: their own
 /// membership, that of updates which named a category before it arrived, and that of the bundled
-/// children of both. An update whose membership changes gets `stamp` as its change.
-pub(super) async fn refresh(conn: &mut AsyncPgConnection, stamp: i64) -> Result<(), CatalogError> {
+/// children of both. An update whose membership changes gets `stamp` as its change. `large`: they are many.
+pub(super) async fn refresh(
+    conn: &mut AsyncPgConnection,
+    stamp: i64,
+    large: bool,
+) -> Result<(), CatalogError> {
     conn.batch_execute(AFFECTED).await?;
     conn.batch_execute(OWN).await?;
     conn.batch_execute(INHERITED).await?;
+    if large {
+        planning::by_whole_tables(conn).await?;
+    }
     diesel::sql_query(APPLY).bind::<BigInt, _>(stamp).execute(conn).await?;
+    if large {
+        planning::any_way(conn).await?;
+    }
     Ok(())
 }
 

@@ -17,6 +17,16 @@ pub async fn step_by_step(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     .await
 }
 
+/// For many rows, in tables of which the statistics tell nothing yet: tables are read whole and joined by hashing. A loop
+/// that looks through a table for each row of another one takes the square of the time. Until the transaction ends, or
+/// [`any_way`].
+///
+/// # Errors
+/// The database's.
+pub async fn by_whole_tables(conn: &mut AsyncPgConnection) -> QueryResult<()> {
+    conn.batch_execute("SET LOCAL enable_nestloop = off").await
+}
+
 /// As the database thinks best.
 ///
 /// # Errors
@@ -24,6 +34,7 @@ pub async fn step_by_step(conn: &mut AsyncPgConnection) -> QueryResult<()> {
 pub async fn any_way(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     conn.batch_execute(
         "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
+         SET LOCAL enable_nestloop TO DEFAULT;
          SET LOCAL random_page_cost TO DEFAULT; SET LOCAL join_collapse_limit TO DEFAULT",
     )
     .await
