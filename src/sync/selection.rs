@@ -24,12 +24,13 @@ struct Row {
     parents: Vec<Uuid>,
 }
 
-/// The categories that are visible now, as a tree.
+/// The categories that are visible now, as a tree. Ids are looked up one by one: joined with, all ids of the catalogue up
+/// to the last category's are read for each category.
 async fn tree(conn: &mut AsyncPgConnection) -> QueryResult<CategoryTree> {
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT u.update_id, u.title, u.category_type,
-                ARRAY(SELECT i.update_id FROM update_categories c JOIN update_ids i ON i.id = c.category_row
-                      WHERE c.update_row = u.update_row) AS parents
+                ARRAY(SELECT (SELECT i.update_id FROM update_ids i WHERE i.id = c.category_row)
+                      FROM update_categories c WHERE c.update_row = u.update_row) AS parents
          FROM updates u WHERE u.kind >= 2 AND u.category_type IS NOT NULL",
     )
     .load(conn)
