@@ -55,7 +55,8 @@ WHERE u.kind <> 4;
 CREATE INDEX ON publishing_affected (update_row);
 ANALYZE publishing_affected";
 
-const OWN: &str = "
+/// What each update of the table `publishing_affected` names itself, as the table `publishing_wanted`.
+pub(super) const OWN: &str = "
 DROP TABLE IF EXISTS publishing_wanted;
 CREATE TEMPORARY TABLE publishing_wanted ON COMMIT DROP AS
 SELECT DISTINCT update_row, category_row FROM (

@@ -16,7 +16,7 @@ pub mod listing;
 mod membership;
 pub mod publish;
 pub mod revision;
-mod search;
+pub mod search;
 pub mod texts;
 pub mod updates;
 

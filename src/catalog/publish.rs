@@ -14,8 +14,9 @@ use crate::db::schema::{publications, unpublished_revisions};
 use crate::db::{Lock, planning};
 use crate::protocol::document::UpdateKind;
 
-/// From this many changed updates or revisions on, a publication is large: statistics are refreshed in mid-way.
-const ANALYZE_FROM: i64 = 5_000;
+/// From this many changed updates or revisions on, a publication is large: statistics are refreshed in mid-way, and a
+/// first one is [prepared](super::search::prepare).
+pub const LARGE_FROM: i64 = 5_000;
 
 /// A commit point that revisions are stored for. See [`open`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ pub struct PublishCounts {
 impl PublishCounts {
     /// It was little beside a catalogue, and statements about it are best planned [step by step](planning::step_by_step).
     pub fn is_small(&self) -> bool {
-        self.revisions < ANALYZE_FROM
+        self.revisions < LARGE_FROM
     }
 }
 
@@ -129,7 +130,7 @@ pub async fn publish(
     let stamped = take_stamp(conn, publication).await?;
     conn.batch_execute(&PREPARE.replace("$lowest_kind", &lowest_kind.to_string())).await?;
     let counts = counts(conn).await?;
-    let large = counts.changed >= ANALYZE_FROM;
+    let large = counts.changed >= LARGE_FROM;
     if large {
         conn.batch_execute(ANALYZE_LINKS).await?;
     } else {

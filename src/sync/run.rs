@@ -17,7 +17,8 @@ use super::runs::{self, Phase, RunState};
 use super::sources::{self, ApprovalPart, CategoryPart, SourceRow, UpdatePart};
 use super::{SyncError, facts, selection};
 use crate::catalog::import::{missing, outdated};
-use crate::catalog::publish::{self, PublicationId};
+use crate::catalog::publish::{self, LARGE_FROM, PublicationId};
+use crate::catalog::search;
 use crate::jobs::Lease;
 use crate::protocol::ids::{RevisionKey, SyncAnchor};
 use crate::settings::{self, CategoryKind, SyncOptions};
@@ -302,8 +303,21 @@ impl Run<'_> {
         let figures = Figures { phase: None, ..self.progress.figures() };
         let commit = self.commit(&fetched, &[]);
         let ending = Ending { state, figures: &figures };
-        commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending).await?;
+        let committing = commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending);
+        let (committed, ()) = tokio::join!(committing, self.prepare_search());
+        committed?;
         Ok(())
+    }
+
+    /// Where it does not work out, the publication itself does all of it.
+    async fn prepare_search(&self) {
+        let prepared = match self.context.pool.get().await {
+            Ok(mut conn) => search::prepare(&mut conn, LARGE_FROM).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = prepared {
+            tracing::info!(run = self.run_id, error, "the search is made by the publication itself");
+        }
     }
 
     /// What an interrupted run stored needs a publication even when this run stored nothing.

@@ -2,9 +2,10 @@
 
 use weir::catalog::detail::{self, Named};
 use weir::catalog::revision::{ImportFile, ImportRevision};
+use weir::catalog::search;
 use weir::catalog::updates::{self, Column, Cut, PageKey, Sort, State, UpdateFilter, UpdatePage};
 
-use super::build::{Linked, bring, classification, hidden, id, product, update};
+use super::build::{Linked, bring, classification, hidden, id, product, publish_now, store_only, update};
 use crate::support::TestDatabase;
 
 fn titles(page: &UpdatePage) -> Vec<&str> {
@@ -51,6 +52,45 @@ async fn text_is_found_in_title_article_bulletin_description_and_id() {
     assert_eq!(find(&database, text("100% nowhere")).await, [""; 0]);
     assert_eq!(find(&database, text("  ")).await.len(), 2);
     assert_eq!(find(&database, text("'; DROP TABLE updates; --\\")).await, [""; 0]);
+}
+
+/// What is searched, with the categories, and the statement of its index.
+async fn searched(database: &TestDatabase) -> Vec<String> {
+    let rows = "SELECT s.search || ': ' || concat_ws(' ', VARIADIC ARRAY(
+            SELECT i.update_id::text FROM update_ids i WHERE i.id = ANY(s.categories) ORDER BY 1)) FROM update_search s
+        UNION ALL SELECT indexdef FROM pg_indexes WHERE indexname = 'update_search_all' ORDER BY 1";
+    let found = database.client().await.query(rows, &[]).await.unwrap();
+    found.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn what_a_first_publication_is_searched_by_is_prepared_and_found_by_nobody_before() {
+    let (database, plain) = (TestDatabase::create().await, TestDatabase::create().await);
+    let categories = [product(1), product(2), classification(3)];
+    let updates = [
+        update(10, 1).member_of(&[1, 3]).needs(&[2]),
+        update(10, 2).member_of(&[2]),
+        update(11, 1).bundles(&[12]),
+        // belongs to what the bundle around it belongs to, which only the publication knows
+        update(12, 1),
+        update(13, 1).member_of(&[1]).bundles(&[12]),
+        hidden(14, 1),
+    ];
+    for database in [&database, &plain] {
+        bring(database, &categories).await;
+        store_only(database, &updates).await;
+    }
+    let mut conn = database.conn().await;
+    assert!(!search::prepare(&mut conn, 1_000).await.unwrap(), "too few");
+    assert!(search::prepare(&mut conn, 6).await.unwrap());
+    assert_eq!(searched(&database).await.len(), 5, "four that can be approved, and the index");
+    assert_eq!(find(&database, text("update")).await, [""; 0]);
+    assert!(!search::prepare(&mut conn, 6).await.unwrap(), "once");
+    for database in [&database, &plain] {
+        publish_now(&mut *database.conn().await).await;
+    }
+    assert_eq!(searched(&database).await, searched(&plain).await);
+    assert_eq!(find(&database, text("update 1")).await.len(), 4);
 }
 
 #[tokio::test]
