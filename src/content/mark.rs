@@ -7,7 +7,7 @@ use tokio::fs::{self, OpenOptions};
 use super::{FileFacts, Store, StoreError};
 
 /// Its name; no content address leads there.
-const MARK: &str = ".weir";
+pub(super) const MARK: &str = ".weir";
 const MARK_TEXT: &str = "This folder holds the update files of a Weir. Do not remove this file.\n";
 
 impl Store {

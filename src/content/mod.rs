@@ -5,6 +5,7 @@
 //! `content_files`, `content_checks` and `content_limits`, and the folder or bucket; fetching belongs to `sync`, serving
 //! to `downstream`.
 
+mod alone;
 mod bucket;
 pub mod checks;
 pub mod chosen;
@@ -13,6 +14,7 @@ mod declined;
 mod digests;
 mod error;
 mod facts;
+mod keep;
 pub mod limits;
 mod listing;
 mod mark;
@@ -26,6 +28,7 @@ pub mod wanted;
 pub use declined::is_declined;
 pub use error::{ContentError, StoreError};
 pub use facts::FileFacts;
+pub use keep::Whole;
 pub use partial::Partial;
 pub use room::Space;
 pub use store::{Contents, Store, Stored};

@@ -1,15 +1,17 @@
-//! A file on its way into the store: always on the disk of this computer until it is whole and right.
+//! A file on its way into the store: always on the disk of this computer until it is whole and right. Each look at the
+//! disk is on a thread that may wait for it, and there are two of them for a small file: one before it comes, one after.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::fs;
 
+use super::alone::open_alone;
 use super::digests::Digests;
+use super::keep::Whole;
+use super::mark::MARK;
 use super::{FileFacts, Store, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
@@ -17,9 +19,6 @@ use crate::protocol::ids::Sha1Digest;
 pub(super) const PARTIAL_DIR: &str = ".partial";
 /// Bytes that are hashed and written together, on a thread that may wait for the disk.
 const WRITE_BYTES: usize = 256 * 1024;
-/// Looks at a file that somebody else still writes, and the wait between two.
-const LOOKS_MAX: usize = 100;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A file on its way into the store. Dropping it keeps what came, for the next try.
 pub struct Partial {
@@ -40,33 +39,76 @@ impl Store {
         fs::metadata(path).await.map_or(0, |about| about.len())
     }
 
+    /// Begins a file, or goes on with it. `None`: it is here already and right, though nobody knew.
+    ///
+    /// # Errors
+    /// As for [`Store::open_partial`] and [`Store::has_right`].
+    pub async fn begin(&self, file: &FileFacts) -> Result<Option<Partial>, StoreError> {
+        if self.bucket().is_none() {
+            // Nearly every file is one that is not here.
+            let unless = Some(self.folder().join(file.place()));
+            if let Some(partial) = self.open_unless(file, unless).await? {
+                return Ok(Some(partial));
+            }
+        }
+        if self.has_right(file).await? {
+            return Ok(None);
+        }
+        self.open_partial(file).await.map(Some)
+    }
+
     /// Opens the unfinished file, which may hold a beginning already; that is hashed again. Nobody else can open it then:
     /// bytes of two writers in one file would be right for each of them and wrong on the disk.
     ///
     /// # Errors
     /// [`StoreError::Io`], also when somebody else goes on writing the file; [`StoreError::Strange`] for a folder without our mark.
     pub async fn open_partial(&self, file: &FileFacts) -> Result<Partial, StoreError> {
-        if self.bucket().is_none() && !self.has_mark().await? {
-            return Err(self.strange());
-        }
+        let opened = self.open_unless(file, None).await?;
+        opened.ok_or_else(|| StoreError::Io(io::Error::other("an unfinished file was not opened")))
+    }
+
+    /// `None`: something is at the place `unless`.
+    async fn open_unless(
+        &self,
+        file: &FileFacts,
+        unless: Option<PathBuf>,
+    ) -> Result<Option<Partial>, StoreError> {
         let folder = self.folder().join(PARTIAL_DIR);
         let path = folder.join(file.sha1.to_hex_upper());
+        let mark = self.bucket().is_none().then(|| self.folder().join(MARK));
         let (place, size) = (path.clone(), file.size);
-        let (file_here, digests) = apart(move || {
-            std::fs::create_dir_all(&folder)?;
-            let mut file = open_alone(&place)?;
+        let opened = apart(move || {
+            if unless.map_or(Ok(false), |unless| unless.try_exists())? {
+                return Ok(Err(NotOpened::There));
+            }
+            if !mark.map_or(Ok(true), |mark| mark.try_exists())? {
+                return Ok(Err(NotOpened::Strange));
+            }
+            let mut file = open_alone(&folder, &place)?;
             let mut digests = Digests::default();
             match file.metadata()?.len() {
                 0 => {}
                 len if len > size => file.set_len(0)?,
                 _ => digests.read_now(&mut file)?,
             }
-            Ok((Arc::new(file), digests))
-        })
-        .await?;
+            Ok(Ok((file, digests)))
+        });
+        let (file_here, digests) = match opened.await? {
+            Ok((file, digests)) => (Arc::new(file), digests),
+            Err(NotOpened::There) => return Ok(None),
+            Err(NotOpened::Strange) => return Err(self.strange()),
+        };
         let (waiting, facts, store) = (Vec::new(), file.clone(), self.clone());
-        Ok(Partial { file: file_here, path, digests, waiting, facts, store })
+        Ok(Some(Partial { file: file_here, path, digests, waiting, facts, store }))
     }
+}
+
+/// Why an unfinished file was not opened.
+enum NotOpened {
+    /// Something has the final name.
+    There,
+    /// The folder has no mark.
+    Strange,
 }
 
 impl Partial {
@@ -78,6 +120,11 @@ impl Partial {
     /// Nothing is here yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Where it belongs.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Throws away what came so far.
@@ -101,6 +148,10 @@ impl Partial {
             self.start_over().await?;
             return Err(StoreError::Length { found: len, wanted: self.facts.size });
         }
+        if self.waiting.capacity() == 0 {
+            let rest = usize::try_from(self.facts.size - self.digests.len()).unwrap_or(usize::MAX);
+            self.waiting.reserve_exact(rest.min(WRITE_BYTES + bytes.len()));
+        }
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() >= WRITE_BYTES { self.write().await } else { Ok(()) }
     }
@@ -120,39 +171,36 @@ impl Partial {
         Ok(())
     }
 
-    /// Checks length and digests, and gives the file its final name; it is there for good then. A bucket gets it from
-    /// the disk, and what it does not take stays whole on the disk for the next try.
+    /// Checks length and digests. A file of a folder still has to get its final name ([`Store::keep`]); `None`: it is in
+    /// the bucket, to which it was sent from the disk. What a bucket does not take stays whole on the disk for the next
+    /// try.
     ///
     /// # Errors
     /// [`StoreError::Length`] keeps what came, [`StoreError::Digest`] throws it away; [`StoreError::Io`],
     /// [`StoreError::Bucket`].
-    pub async fn complete(mut self) -> Result<(), StoreError> {
-        if !self.waiting.is_empty() {
-            self.write().await?;
-        }
-        if let Err(error) = self.digests.check(&self.facts) {
-            if matches!(error, StoreError::Digest { .. }) {
-                fs::remove_file(&self.path).await?;
+    pub async fn finish(mut self) -> Result<Option<Whole>, StoreError> {
+        let (waiting, mut digests) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests));
+        let (file, path, facts) = (self.file.clone(), self.path.clone(), self.facts.clone());
+        let checked = apart(move || {
+            (&*file).write_all(&waiting)?;
+            digests.add(&waiting);
+            let checked = digests.check(&facts);
+            match &checked {
+                Ok(()) => only_ours(&file, facts.size)?,
+                Err(StoreError::Digest { .. }) => std::fs::remove_file(&path)?,
+                Err(_) => {}
             }
-            return Err(error);
-        }
-        let (file, path, size) = (self.file.clone(), self.path.clone(), self.facts.size);
+            Ok(checked)
+        });
+        checked.await??;
         let place = self.facts.place();
-        if let Some(bucket) = self.store.bucket() {
-            apart(move || only_ours(&file, size)).await?;
-            bucket.send(&place, &self.path, size).await?;
-            return Ok(fs::remove_file(&self.path).await?);
-        }
-        let place = self.store.folder().join(place);
-        apart(move || {
-            only_ours(&file, size)?;
-            file.sync_data()?;
-            let folder = place.parent().unwrap_or(&path);
-            std::fs::create_dir_all(folder)?;
-            std::fs::rename(&path, &place)?;
-            File::open(folder)?.sync_all()
-        })
-        .await
+        let Some(bucket) = self.store.bucket() else {
+            let place = self.store.folder().join(place);
+            return Ok(Some(Whole { file: self.file.clone(), path: self.path.clone(), place }));
+        };
+        bucket.send(&place, &self.path, self.facts.size).await?;
+        fs::remove_file(&self.path).await?;
+        Ok(None)
     }
 }
 
@@ -172,30 +220,8 @@ fn only_ours(file: &File, size: u64) -> io::Result<()> {
     Err(io::Error::other("somebody else wrote to the unfinished file; it is fetched again"))
 }
 
-/// Opens a file that this process alone has open, also after one that had it gave it its final name meanwhile.
-fn open_alone(path: &Path) -> io::Result<File> {
-    for _ in 0..LOOKS_MAX {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            // A disk that has no locks is not shared.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) => {
-                std::thread::sleep(BETWEEN_LOOKS);
-                continue;
-            }
-        }
-        let here = file.metadata()?;
-        if std::fs::metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (here.dev(), here.ino())) {
-            return Ok(file);
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else is writing the unfinished file"))
-}
-
 /// Does what may wait for the disk on a thread for that.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     Ok(tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??)
@@ -203,7 +229,10 @@ async fn apart<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use crate::content::store::tests::{facts, fresh};
+    use std::fs::OpenOptions;
+
+    use crate::content::alone::BETWEEN_LOOKS;
+    use crate::content::store::tests::{complete, facts, fresh};
     use crate::protocol::ids::Sha256Digest;
 
     use super::*;
@@ -221,7 +250,7 @@ mod tests {
         let mut partial = store.open_partial(&file).await.unwrap();
         assert_eq!(partial.len(), 300_000);
         partial.add(&content[300_000..]).await.unwrap();
-        partial.complete().await.unwrap();
+        complete(partial).await.unwrap();
         assert!(store.holds(&file).await.unwrap());
         assert_eq!(std::fs::read(folder.path().join(file.place())).unwrap(), content);
     }
@@ -246,7 +275,7 @@ mod tests {
         let mut partial = store.open_partial(&file).await.unwrap();
         partial.add(&content[400..]).await.unwrap();
         OpenOptions::new().append(true).open(&partial.path).unwrap().write_all(b"stray").unwrap();
-        assert!(matches!(partial.complete().await, Err(StoreError::Io(_))));
+        assert!(matches!(complete(partial).await, Err(StoreError::Io(_))));
         assert!(!store.holds(&file).await.unwrap());
         assert_eq!(store.partial_len(&file.sha1).await, 0);
     }
@@ -260,12 +289,12 @@ mod tests {
 
         let mut partial = store.open_partial(&file).await.unwrap();
         partial.add(b"wrong content").await.unwrap();
-        assert!(matches!(partial.complete().await, Err(StoreError::Digest { digest: "SHA-1", .. })));
+        assert!(matches!(complete(partial).await, Err(StoreError::Digest { digest: "SHA-1", .. })));
 
         let mut partial = store.open_partial(&file).await.unwrap();
         assert!(partial.is_empty(), "what was wrong is gone");
         partial.add(b"right").await.unwrap();
-        assert!(matches!(partial.complete().await, Err(StoreError::Length { found: 5, .. })));
+        assert!(matches!(complete(partial).await, Err(StoreError::Length { found: 5, .. })));
 
         let mut partial = store.open_partial(&file).await.unwrap();
         assert!(matches!(partial.add(&[0; 100]).await, Err(StoreError::Length { .. })));
@@ -275,7 +304,7 @@ mod tests {
         let liar = FileFacts { sha256: Some(Sha256Digest([1; 32])), ..file.clone() };
         let mut partial = store.open_partial(&liar).await.unwrap();
         partial.add(&content).await.unwrap();
-        assert!(matches!(partial.complete().await, Err(StoreError::Digest { digest: "SHA-256", .. })));
+        assert!(matches!(complete(partial).await, Err(StoreError::Digest { digest: "SHA-256", .. })));
         assert!(!store.holds(&file).await.unwrap());
     }
 }

@@ -37,16 +37,16 @@ impl Store {
         Ok(Space { free, reserve })
     }
 
-    /// Refuses when `bytes` more would touch the reserve.
+    /// Refuses when `bytes` more would touch the reserve. The answer is how many more would not.
     ///
     /// # Errors
     /// [`StoreError::Full`].
-    pub async fn make_sure_of_room(&self, bytes: u64) -> Result<(), StoreError> {
+    pub async fn make_sure_of_room(&self, bytes: u64) -> Result<u64, StoreError> {
         let Space { free, reserve } = self.space().await?;
-        if free < reserve.saturating_add(bytes) {
-            return Err(StoreError::Full { free_bytes: free, reserve_bytes: reserve });
+        match free.checked_sub(reserve) {
+            Some(room) if room >= bytes => Ok(room),
+            _ => Err(StoreError::Full { free_bytes: free, reserve_bytes: reserve }),
         }
-        Ok(())
     }
 }
 

@@ -240,6 +240,7 @@ pub(super) mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
+    use crate::content::Partial;
     use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 
     pub fn facts(content: &[u8], name: &str) -> FileFacts {
@@ -257,6 +258,15 @@ pub(super) mod tests {
         store
     }
 
+    /// Finishes a file and gives it its name.
+    pub async fn complete(partial: Partial) -> Result<(), StoreError> {
+        let store = partial.store().clone();
+        match partial.finish().await? {
+            Some(whole) => store.keep(vec![whole]).await.remove(0),
+            None => Ok(()),
+        }
+    }
+
     #[tokio::test]
     async fn r089_a_changed_file_is_found_and_moved_aside() {
         let folder = tempfile::tempdir().unwrap();
@@ -265,7 +275,7 @@ pub(super) mod tests {
         assert!(matches!(store.verify(&file).await, Err(StoreError::Missing)));
         let mut partial = store.open_partial(&file).await.unwrap();
         partial.add(b"something").await.unwrap();
-        partial.complete().await.unwrap();
+        complete(partial).await.unwrap();
         store.verify(&file).await.unwrap();
         let place = folder.path().join(file.place());
         std::fs::write(&place, b"somethinG").unwrap();

@@ -1,6 +1,7 @@
 //! The background job that fetches wanted files, several at a time, until none is wanted.
 
 mod fetcher;
+mod ledger;
 mod problem;
 mod queue;
 

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::problem::Problem;
 use crate::content::wanted::{self, Wanted};
-use crate::content::{Partial, Store, limits};
+use crate::content::{Partial, Store, StoreError, Whole, limits};
 use crate::db::schema::{server_identity, sources};
 use crate::settings::{self, SourceKind, SyncOptions};
 use crate::sync::SyncError;
@@ -43,6 +43,8 @@ pub(super) struct Fetcher {
 #[derive(Default)]
 pub(super) struct Shared {
     pub bandwidth: Bandwidth,
+    /// Bytes that were free over the reserve at the last look.
+    room: AtomicU64,
     /// Bytes of files under way that had not come when they were begun.
     promised: AtomicU64,
 }
@@ -72,24 +74,41 @@ impl Fetcher {
             Ok(()) => self.store.make_sure_of_room(0).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = &ready {
-            tracing::warn!(%error, "no file can be fetched now");
+        match &ready {
+            Ok(room) => self.shared.room.store(*room, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "no file can be fetched now"),
         }
         Ok(ready.is_ok())
     }
 
-    /// `here` is told what of the file is here at first; `restarted` is set when that was of no use.
-    pub async fn fetch(&self, file: &Wanted, here: &AtomicU64, restarted: &mut bool) -> Result<(), Problem> {
-        let facts = &file.facts;
-        if self.store.has_right(facts).await? {
-            return Ok(());
+    /// Whether `bytes` may come. The disk is asked when they are much of what it had free at the last look.
+    async fn make_sure_of_room(&self, bytes: u64) -> Result<(), Problem> {
+        if bytes > AtomicU64::load(&self.shared.room, Ordering::Relaxed) / 2 {
+            self.store.make_sure_of_room(bytes).await?;
         }
-        let mut partial = self.store.open_partial(facts).await?;
+        Ok(())
+    }
+
+    /// Gives files their final names, all together; one answer each.
+    pub async fn keep(&self, files: Vec<Whole>) -> Vec<Result<(), StoreError>> {
+        self.store.keep(files).await
+    }
+
+    /// `here` is told what of the file is here at first; `restarted` is set when that was of no use. `None`: the file is
+    /// in the store for good; otherwise it is to be kept.
+    pub async fn fetch(
+        &self,
+        file: &Wanted,
+        here: &AtomicU64,
+        restarted: &mut bool,
+    ) -> Result<Option<Whole>, Problem> {
+        let facts = &file.facts;
+        let Some(mut partial) = self.store.begin(facts).await? else { return Ok(None) };
         here.store(partial.len(), Ordering::Relaxed);
         let part_min = PART_MIN_BYTES.min(facts.size / PARTS_MAX + 1);
         while partial.len() < facts.size {
             let (_promise, all) = Promise::make(&self.shared.promised, facts.size - partial.len());
-            self.store.make_sure_of_room(all).await?;
+            self.make_sure_of_room(all).await?;
             let before = partial.len();
             match self.receive(file, &mut partial, restarted).await {
                 Ok(()) => break,
@@ -99,7 +118,7 @@ impl Fetcher {
                 Err(problem) => return Err(problem),
             }
         }
-        Ok(partial.complete().await?)
+        Ok(partial.finish().await?)
     }
 
     /// Receives the rest of a file, to its end or as far as it comes.

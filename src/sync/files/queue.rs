@@ -3,59 +3,30 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::Utc;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::fetcher::{self, Fetcher, Shared};
-use super::problem::Problem;
-use crate::accounts::audit;
-use crate::content::StoreError;
+use super::ledger::{Ended, Ledger};
 use crate::content::limits::{self, Limits};
 use crate::content::wanted::{self, Begun, Wanted};
-use crate::db::Pool;
-use crate::db::schema::{sync_options, sync_runs};
+use crate::db::schema::sync_options;
+use crate::sync::SyncError;
 use crate::sync::context::SyncContext;
-use crate::sync::{SyncError, destinations};
-use crate::upstream::Traffic;
 
 /// Due files that are known at once; those of a busy host wait.
-const DUE_MAX: i64 = 256;
-/// Files whose hosts are counted in one statement.
-const UNCOUNTED_MAX: usize = 100;
+const DUE_MAX: i64 = 1_000;
+/// Files that have come and are not written down yet; more are not begun then.
+const ENDED_MAX: usize = 256;
 /// Between two looks at the settings, at what is due, and at the place of the files.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at a full disk.
 const FULL_WAIT: Duration = Duration::from_secs(10);
-
-/// Files of one run that were fetched and are not counted in the database yet.
-#[derive(Default)]
-struct Uncounted {
-    files: usize,
-    traffic: HashMap<i64, Traffic>,
-}
-
-impl Uncounted {
-    /// Counts a file; writes when there are many.
-    async fn add(&mut self, pool: &Pool, run_id: i64, fetcher: &Fetcher, file: &Wanted) {
-        let Ok(url) = fetcher.address(file) else { return };
-        self.traffic.entry(run_id).or_default().add(&url, &fetcher.proxy, file.facts.size);
-        self.files += 1;
-        if self.files >= UNCOUNTED_MAX {
-            self.write_down(pool).await;
-        }
-    }
-
-    async fn write_down(&mut self, pool: &Pool) {
-        self.files = 0;
-        for (run_id, traffic) in self.traffic.drain() {
-            destinations::write_down(pool, run_id, &traffic).await;
-        }
-    }
-}
 
 /// Fetches until nothing is wanted.
 ///
@@ -70,7 +41,9 @@ pub(super) async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
             queue.work().await?;
             continue;
         }
-        queue.uncounted.write_down(&context.pool).await;
+        if let Some(ledger) = &mut queue.ledger {
+            ledger.write_counts().await;
+        }
         if wanted::next_try(&mut *context.pool.get().await?).await?.is_none() {
             return Ok(());
         }
@@ -88,8 +61,11 @@ struct UnderWay {
     is_noted: bool,
 }
 
-/// What is due, what is under way, and by which way. Between two looks nothing of the database is read, so that many
-/// small files wait for nothing but their source.
+/// The ledger comes back from what it was writing down.
+type Settling = BoxFuture<'static, (Ledger, Result<(), SyncError>)>;
+
+/// What is due, what is under way, and by which way. A file that has come makes room for the next at once; what has come
+/// while the ones before it are kept and written down is written down together.
 struct Queue<'a> {
     context: &'a SyncContext,
     shared: Arc<Shared>,
@@ -97,12 +73,18 @@ struct Queue<'a> {
     limits: Limits,
     /// The store takes files.
     is_ready: bool,
-    due: VecDeque<Wanted>,
-    /// All that is due is in `due` or under way.
+    /// With their hosts.
+    due: VecDeque<(Wanted, String)>,
+    /// All that is due is in `due`, under way or ended.
     is_all: bool,
-    running: JoinSet<(Wanted, Outcome)>,
+    running: JoinSet<Ended>,
     under_way: HashMap<Id, UnderWay>,
-    uncounted: Uncounted,
+    ended: Vec<Ended>,
+    /// `None` while it is `settling`.
+    ledger: Option<Ledger>,
+    settling: Option<Settling>,
+    /// Rows of the files that are being settled.
+    settled: Vec<i32>,
 }
 
 impl<'a> Queue<'a> {
@@ -119,13 +101,16 @@ impl<'a> Queue<'a> {
             is_all: false,
             running: JoinSet::new(),
             under_way: HashMap::new(),
-            uncounted: Uncounted::default(),
+            ended: Vec::new(),
+            ledger: Some(Ledger::new(context.pool.clone())),
+            settling: None,
+            settled: Vec::new(),
         })
     }
 
-    /// Nothing is under way, and nothing may begin.
+    /// Nothing is under way, and everything that ended is written down.
     fn is_idle(&self) -> bool {
-        self.running.is_empty()
+        self.running.is_empty() && self.ended.is_empty() && self.settling.is_none()
     }
 
     /// Reads settings and limits, looks whether the store takes files, and begins what is due.
@@ -162,17 +147,26 @@ impl<'a> Queue<'a> {
     async fn begin(&mut self, conn: &mut AsyncPgConnection) -> Result<(), SyncError> {
         self.begin_known();
         while !self.is_all && self.is_ready && self.due.is_empty() && self.has_place() {
-            let held: Vec<i32> = self.under_way.values().map(|one| one.begun.file_row).collect();
-            let due = wanted::due(conn, &held, DUE_MAX).await?;
+            let due = wanted::due(conn, &self.held(), DUE_MAX).await?;
             self.is_all = due.len() < usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
-            self.due.extend(due);
+            for file in due {
+                let host = self.fetcher.host(&file);
+                self.due.push_back((file, host));
+            }
             self.begin_known();
         }
         Ok(())
     }
 
+    /// Rows of files that are wanted and somewhere on their way.
+    fn held(&self) -> Vec<i32> {
+        let under_way = self.under_way.values().map(|one| one.begun.file_row);
+        let ended = self.ended.iter().map(|one| one.file.file_row);
+        under_way.chain(ended).chain(self.settled.iter().copied()).collect()
+    }
+
     fn has_place(&self) -> bool {
-        self.running.len() < usize::from(self.limits.workers)
+        self.running.len() < usize::from(self.limits.workers) && self.ended.len() < ENDED_MAX
     }
 
     /// Begins what is known to be due, as far as there is a place for it.
@@ -182,13 +176,12 @@ impl<'a> Queue<'a> {
         }
         let mut waiting = VecDeque::new();
         while self.has_place() {
-            let Some(file) = self.due.pop_front() else { break };
-            let host = self.fetcher.host(&file);
+            let Some((file, host)) = self.due.pop_front() else { break };
             let of_host = self.under_way.values().filter(|one| one.host == host).count();
             if of_host < usize::from(self.limits.per_host) {
                 self.start(file, host);
             } else {
-                waiting.push_back(file);
+                waiting.push_back((file, host));
             }
         }
         waiting.append(&mut self.due);
@@ -202,38 +195,43 @@ impl<'a> Queue<'a> {
         let handle = self.running.spawn(async move {
             let mut restarted = false;
             let result = fetcher.fetch(&file, &found, &mut restarted).await;
-            (file, Outcome { result, restarted })
+            Ended { file, result, restarted }
         });
         let begun = Begun { file_row, at: Utc::now(), bytes: 0 };
         self.under_way.insert(handle.id(), UnderWay { host, begun, here, is_noted: false });
     }
 
-    /// Until the next look: what has ended makes room for the next, and is written down then.
+    /// Until the next look: what has ended makes room for the next, and is written down.
     async fn work(&mut self) -> Result<(), SyncError> {
-        let until = Instant::now() + LOOK_EVERY;
-        while !self.running.is_empty() {
-            let ended = tokio::select! {
-                Some(ended) = self.running.join_next_with_id() => ended,
-                () = tokio::time::sleep_until(until.into()) => break,
-            };
-            let mut done = Vec::new();
-            self.take(ended, &mut done);
+        let until = tokio::time::Instant::now() + LOOK_EVERY;
+        while !self.is_idle() {
+            self.settle();
+            tokio::select! {
+                Some(ended) = self.running.join_next_with_id() => self.take(ended),
+                Some((ledger, settled)) = OptionFuture::from(self.settling.as_mut()) => {
+                    self.ledger = Some(ledger);
+                    self.settling = None;
+                    self.settled.clear();
+                    settled?;
+                }
+                () = tokio::time::sleep_until(until) => break,
+            }
             while let Some(ended) = self.running.try_join_next_with_id() {
-                self.take(ended, &mut done);
+                self.take(ended);
             }
             self.begin_known();
-            let mut conn = self.context.pool.get().await?;
-            self.write_down(&mut conn, done).await?;
-            self.begin(&mut conn).await?;
+            if self.due.is_empty() && !self.is_all && self.is_ready && self.has_place() {
+                self.begin(&mut *self.context.pool.get().await?).await?;
+            }
         }
         Ok(())
     }
 
-    fn take(&mut self, ended: Result<(Id, (Wanted, Outcome)), JoinError>, done: &mut Vec<(Wanted, Outcome)>) {
+    fn take(&mut self, ended: Result<(Id, Ended), JoinError>) {
         match ended {
             Ok((id, file)) => {
                 self.under_way.remove(&id);
-                done.push(file);
+                self.ended.push(file);
             }
             Err(error) => {
                 self.under_way.remove(&error.id());
@@ -242,76 +240,23 @@ impl<'a> Queue<'a> {
         }
     }
 
-    async fn write_down(
-        &mut self,
-        conn: &mut AsyncPgConnection,
-        done: Vec<(Wanted, Outcome)>,
-    ) -> Result<(), SyncError> {
-        let mut stored = HashMap::new();
-        for (file, outcome) in done {
-            if outcome.restarted {
-                wanted::note_restart(conn, file.file_row).await?;
-            }
-            let Err(problem) = outcome.result else {
-                stored.insert(file.file_row, file);
-                continue;
-            };
-            tracing::warn!(file = %file.facts.sha1, problem = %problem, "a file was not fetched");
-            if let Problem::Store(error @ StoreError::Digest { .. }) = &problem {
-                note_refused(conn, &file, &self.fetcher.host(&file), error).await?;
-            }
-            let wait = problem.retry_after();
-            wanted::note_failure(conn, &file, &problem.to_string(), problem.kind(), wait).await?;
+    /// Begins to write down what has ended, unless the ledger is still writing.
+    fn settle(&mut self) {
+        if self.ended.is_empty() {
+            return;
         }
-        let rows: Vec<i32> = stored.keys().copied().collect();
-        let mut of_runs: HashMap<i64, (i64, i64)> = HashMap::new();
-        for (file_row, run_id) in wanted::note_stored(conn, &rows).await? {
-            let (Some(run_id), Some(file)) = (run_id, stored.remove(&file_row)) else { continue };
-            let sum = of_runs.entry(run_id).or_default();
-            *sum = (sum.0 + 1, sum.1 + i64::try_from(file.facts.size).unwrap_or(i64::MAX));
-            self.uncounted.add(&self.context.pool, run_id, &self.fetcher, &file).await;
-        }
-        for (run_id, (files, bytes)) in of_runs {
-            diesel::update(sync_runs::table.find(run_id))
-                .set((
-                    sync_runs::files.eq(sync_runs::files + files),
-                    sync_runs::bytes.eq(sync_runs::bytes + bytes),
-                ))
-                .execute(conn)
-                .await?;
-        }
-        Ok(())
+        let Some(mut ledger) = self.ledger.take() else { return };
+        let (fetcher, ended) = (self.fetcher.clone(), std::mem::take(&mut self.ended));
+        self.settled = ended.iter().map(|one| one.file.file_row).collect();
+        self.settling = Some(Box::pin(async move {
+            let settled = ledger.settle(&fetcher, ended).await;
+            (ledger, settled)
+        }));
     }
-}
-
-/// What a source gave out was not what its publisher named: somebody should look into it.
-async fn note_refused(
-    conn: &mut AsyncPgConnection,
-    file: &Wanted,
-    host: &str,
-    error: &StoreError,
-) -> Result<(), SyncError> {
-    let object = file.facts.sha1.to_string();
-    let after = serde_json::json!({ "host": host, "problem": error.to_string() });
-    let entry = audit::Entry {
-        actor: "weir",
-        action: "file.refused",
-        object: &object,
-        after: Some(after),
-        ..audit::Entry::default()
-    };
-    Ok(audit::record(conn, entry).await?)
 }
 
 /// The time of day in the schedule's zone; in UTC when that is unknown.
 fn time_of_day(zone: &str) -> chrono::NaiveTime {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
     chrono::Utc::now().with_timezone(&zone).time()
-}
-
-/// How a try ended.
-struct Outcome {
-    result: Result<(), Problem>,
-    /// It had to begin again, because only whole files are sent.
-    restarted: bool,
 }
