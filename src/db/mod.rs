@@ -20,6 +20,6 @@ pub use kept::{Keep, Kept};
 pub use key::{KeyClaim, claim_key};
 pub use locks::Lock;
 pub use migrate::migrate;
-pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, connect, open_client};
+pub use pool::{POOL_SIZE, Pool, PoolError, PooledConnection, Reading, connect, first_read, open_client};
 pub use remembered::Remembered;
 pub use url::DatabaseUrl;

@@ -5,8 +5,10 @@ use super::moment::Moment;
 use super::{Console, cookies, csrf, help, words};
 pub use crate::accounts::display::Theme;
 use crate::accounts::failures::{COUNT_MAX, Failures};
-use crate::accounts::{self, Account, Pool, Role, Session, audit};
+use crate::accounts::{self, Account, AccountError, Pool, Role, Session, audit};
+use crate::db::{self, Reading};
 use chrono_tz::Tz;
+use diesel_async::AsyncPgConnection;
 use rocket::Request;
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -33,17 +35,29 @@ pub fn session_state_if_known<'r>(request: &'r Request<'_>) -> &'r SessionState 
     request.local_cache(SessionState::default)
 }
 
+/// The session of a token.
+struct SessionOf<'a>(&'a str);
+
+impl Reading for SessionOf<'_> {
+    type Answer = Option<Session>;
+    type Error = AccountError;
+
+    async fn read(&self, conn: &mut AsyncPgConnection) -> Result<Option<Session>, AccountError> {
+        accounts::session_of(conn, self.0).await
+    }
+}
+
 async fn look_up(request: &Request<'_>) -> SessionState {
     let Some(token) = cookies::session_token(request) else { return SessionState::None };
     let Some(pool) = request.rocket().state::<Pool>() else { return SessionState::Unknown };
-    let mut conn = match pool.get().await {
-        Ok(conn) => conn,
+    let found = match db::first_read(pool, &SessionOf(&token)).await {
+        Ok((_, found)) => found,
         Err(error) => {
             tracing::warn!(%error, request = request_id(request), "no database connection to look up a session");
             return SessionState::Unknown;
         }
     };
-    match accounts::session_of(&mut conn, &token).await {
+    match found {
         Ok(Some(session)) => SessionState::Live(session),
         Ok(None) => SessionState::None,
         Err(error) => {

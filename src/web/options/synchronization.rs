@@ -29,12 +29,14 @@ use uuid::Uuid;
 
 use self::form::{Fault, Fields, Saved, Submission};
 pub(in crate::web) use self::moments::zones;
-use self::notice::RunNotice;
+use self::notice::{Notice, RunNotice};
 use self::question::Question;
 pub use self::standing::KeptStanding;
+use self::standing::Untouched;
 use self::view::{OptionsPage, View};
 use super::{OptionsParts, actor};
 use crate::content::Store;
+use crate::db::{self, Pool, Reading as _};
 use crate::settings::drafts::{self, Draft};
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
@@ -93,37 +95,38 @@ fn page_error(error: SettingsError) -> PageError {
 #[get("/options/synchronization?<draft>")]
 async fn show_options(
     reporter: Reporter,
-    mut db: Db,
+    pool: &State<Pool>,
     store: &State<Store>,
     parts: &State<OptionsParts>,
     standing: &State<KeptStanding>,
     cookies: &CookieJar<'_>,
     draft: Option<&str>,
 ) -> Result<Reply, PageError> {
-    let standing = standing.now(&mut db.0).await?;
-    let scene = &standing.scene;
-    let id = draft.and_then(|text| Uuid::try_parse(text).ok());
-    let kept = match id {
-        Some(id) => drafts::load(&mut db.0, reporter.account.id, id).await?,
+    let (mut conn, standing) = db::first_read(pool, standing.inner()).await?;
+    let standing = standing?;
+    let may_save = reporter.shell.can_administer();
+    let notice = notice::take(&mut conn, cookies, reporter.shell.zone).await?;
+    let (shell, runs) = (reporter.shell, (standing.active.as_ref(), standing.last.as_ref()));
+    let status = StatusBox::of(&mut conn, &standing.scene.current, runs, shell.zone).await?;
+    let draft = match draft.and_then(|text| Uuid::try_parse(text).ok()) {
+        Some(id) => drafts::load(&mut conn, reporter.account.id, id).await?.map(|draft| (id, draft)),
         None => None,
     };
-    let id = id.filter(|_| kept.is_some());
-    let Draft { version, values, password_lost } = kept.unwrap_or_default();
+    let Some((id, Draft { version, values, password_lost })) = draft else {
+        let Untouched { view, panels } = &*standing.untouched(may_save, &parts.key)?;
+        return Reply::ok(&OptionsPage { shell, status, notice, view, panels });
+    };
     let typed = Typed { values, ..Typed::default() };
-    let may_save = reporter.shell.can_administer();
+    let scene = &standing.scene;
     let mut view = View::new(scene, &typed, may_save)
-        .with_draft(id)
+        .with_draft(Some(id))
         .with_password_lost(password_lost)
         .with_key(&parts.key, &scene.current.proxy);
-    if id.is_some() {
-        view.take_room(&mut db.0, store, scene, &typed).await?;
-        // so that a save in between is still noticed
-        view.version = version;
-    }
-    view.notice = notice::take(&mut db.0, cookies, reporter.shell.zone).await?;
-    let (shell, runs) = (reporter.shell, (standing.active.as_ref(), standing.last.as_ref()));
-    let status = StatusBox::of(&mut db.0, &scene.current, runs, shell.zone).await?;
-    Reply::ok(&OptionsPage { shell, status, view })
+    view.take_room(&mut conn, store, scene, &typed).await?;
+    // so that a save in between is still noticed
+    view.version = version;
+    let panels = &view.panels()?;
+    Reply::ok(&OptionsPage { shell, status, notice, view: &view, panels })
 }
 
 /// The whole page; `in_force` are the saved options.
@@ -135,7 +138,8 @@ async fn draw(
     view: View,
 ) -> Result<Reply, PageError> {
     let run = StatusBox::under(conn, in_force, shell.zone).await?;
-    Reply::with(status, &OptionsPage { shell, status: run, view })
+    let (notice, panels) = (Notice::default(), &view.panels()?);
+    Reply::with(status, &OptionsPage { shell, status: run, notice, view: &view, panels })
 }
 
 #[post("/options/synchronization?<then>&<confirmed>", data = "<fields>")]
@@ -151,7 +155,7 @@ async fn save_options(
     confirmed: Option<&str>,
     fields: Form<Fields<Saved>>,
 ) -> Result<Reply, PageError> {
-    let standing = standing.now(&mut db.0).await?;
+    let standing = standing.read(&mut db.0).await?;
     let scene = &standing.scene;
     let sent = read(&mut db.0, admin.account.id, &fields).await?;
     let world = World { tree: &scene.tree, own: &parts.own };

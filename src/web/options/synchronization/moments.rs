@@ -11,6 +11,7 @@ use crate::settings::schedule::{ClockChange, next_clock_change, next_moment};
 use crate::web::form::Choice;
 
 /// The next run, said three ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextRun {
     /// For `<time datetime>`.
     pub machine: String,

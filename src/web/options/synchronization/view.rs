@@ -33,10 +33,20 @@ use crate::web::{Field, PageError, Shell};
 /// The whole page.
 #[derive(Template)]
 #[template(path = "options/synchronization.html")]
-pub struct OptionsPage {
+pub struct OptionsPage<'a> {
     pub shell: Shell,
     pub status: StatusBox,
-    pub view: View,
+    pub notice: Notice,
+    pub view: &'a View,
+    /// [`Panels`] as HTML.
+    pub panels: &'a str,
+}
+
+/// What the form is made of. Nothing in it depends on who looks, but for the right to save.
+#[derive(Template)]
+#[template(path = "options/panels.html")]
+pub struct Panels<'a> {
+    pub view: &'a View,
 }
 
 /// A message in the summary, with the place it is about.
@@ -53,7 +63,6 @@ pub struct View {
     /// Something is typed or chosen that is not saved.
     pub dirty: bool,
     pub may_save: bool,
-    pub notice: Notice,
     pub question: Option<Question>,
     pub summary: Vec<Summary>,
     /// The test of a connection that was just made, on a page without a script.
@@ -126,7 +135,6 @@ impl View {
                 || (product_ticks.is_empty() && typed.values.contains_key(&Key::Products))
                 || (classification_ticks.is_empty() && typed.values.contains_key(&Key::Classifications)),
             may_save,
-            notice: Notice::default(),
             question: None,
             summary: Vec::new(),
             test: None,
@@ -171,6 +179,14 @@ impl View {
             room: String::new(),
             files_error: None,
         }
+    }
+
+    /// The panels as HTML.
+    ///
+    /// # Errors
+    /// [`PageError::Internal`] when they cannot be rendered.
+    pub fn panels(&self) -> Result<String, PageError> {
+        Panels { view: self }.render().map_err(PageError::internal)
     }
 
     /// With the choices of a draft.
