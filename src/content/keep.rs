@@ -2,15 +2,18 @@
 //!
 //! The content of a file is forced to the disk before it gets its name, and the names before anybody is told. For many
 //! small files that is most of the work, so all that came meanwhile are forced together, by asking for the whole disk
-//! (`syncfs`): 10,000 files of 20 KB take half of the computing that one force for each would.
+//! (`syncfs`): 10,000 files of 20 KB take half of the computing that one force for each would. Only file systems of this
+//! computer of which it is known that they then tell what they could not write (Linux 5.8) are asked so.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, XFS_SUPER_MAGIC, statfs};
+
 use super::partial::apart;
-use super::{Store, StoreError};
+use super::{FileFacts, Store, StoreError};
 
 /// So many files are forced one by one: the disk may hold a lot that is none of ours.
 const ALONE_MAX: usize = 3;
@@ -39,10 +42,26 @@ impl Store {
         });
         kept.into_iter().map(|one| one.map_err(StoreError::Io)).collect()
     }
+
+    /// Forces a file that has its final name already; whoever gave it may have been stopped before that.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub(super) async fn keep_found(&self, file: &FileFacts) -> Result<(), StoreError> {
+        if self.bucket().is_some() {
+            return Ok(());
+        }
+        let place = self.folder().join(file.place());
+        apart(move || {
+            File::open(&place)?.sync_data()?;
+            force_name(&place)
+        })
+        .await
+    }
 }
 
 fn keep_now(folder: &Path, files: &[Whole]) -> Vec<io::Result<()>> {
-    if files.len() <= ALONE_MAX {
+    if files.len() <= ALONE_MAX || !tells_all(folder) {
         return files.iter().map(Whole::keep_alone).collect();
     }
     let all = |error: io::Error| files.iter().map(|_| Err(same(&error))).collect();
@@ -56,6 +75,12 @@ fn keep_now(folder: &Path, files: &[Whole]) -> Vec<io::Result<()>> {
     }
 }
 
+/// Whether `syncfs` is enough on the file system of this folder.
+fn tells_all(folder: &Path) -> bool {
+    [EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC]
+        .contains(&statfs(folder).map_or(FsType(0), |about| about.filesystem_type()))
+}
+
 /// Forces everything on the disk of this folder.
 fn force(folder: &Path) -> io::Result<()> {
     Ok(nix::unistd::syncfs(File::open(folder)?)?)
@@ -66,14 +91,19 @@ fn same(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| io::Error::other(error.to_string()), io::Error::from_raw_os_error)
 }
 
+/// Forces a name to the disk.
+fn force_name(place: &Path) -> io::Result<()> {
+    match place.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 impl Whole {
     fn keep_alone(&self) -> io::Result<()> {
         self.file.sync_data()?;
         self.give_name()?;
-        match self.place.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        force_name(&self.place)
     }
 
     fn give_name(&self) -> io::Result<()> {

@@ -52,6 +52,7 @@ impl Store {
             }
         }
         if self.has_right(file).await? {
+            self.keep_found(file).await?;
             return Ok(None);
         }
         self.open_partial(file).await.map(Some)
@@ -78,13 +79,21 @@ impl Store {
         let mark = self.bucket().is_none().then(|| self.folder().join(MARK));
         let (place, size) = (path.clone(), file.size);
         let opened = apart(move || {
-            if unless.map_or(Ok(false), |unless| unless.try_exists())? {
+            let is_there = || unless.as_ref().map_or(Ok(false), |unless| unless.try_exists());
+            if is_there()? {
                 return Ok(Err(NotOpened::There));
             }
             if !mark.map_or(Ok(true), |mark| mark.try_exists())? {
                 return Ok(Err(NotOpened::Strange));
             }
             let mut file = open_alone(&folder, &place)?;
+            // Whoever had it open until now may have given it its name, so that this is a new one.
+            if is_there()? {
+                if file.metadata()?.len() == 0 {
+                    std::fs::remove_file(&place)?;
+                }
+                return Ok(Err(NotOpened::There));
+            }
             let mut digests = Digests::default();
             match file.metadata()?.len() {
                 0 => {}

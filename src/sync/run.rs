@@ -1,6 +1,7 @@
 //! One run from its first to its last step: connect, categories, updates, publish.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
@@ -303,9 +304,12 @@ impl Run<'_> {
         let figures = Figures { phase: None, ..self.progress.figures() };
         let commit = self.commit(&fetched, &[]);
         let ending = Ending { state, figures: &figures };
-        let committing = commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending);
-        let (committed, ()) = tokio::join!(committing, self.prepare_search());
-        committed?;
+        let mut committing = pin!(commit::updates(&mut conn, &commit, waiting.as_ref(), &part, &ending));
+        // The commit waits for what is prepared; when it ends before that, nobody needs it any more.
+        tokio::select! {
+            committed = &mut committing => drop(committed?),
+            () = self.prepare_search(), if fetched.publication.is_some() => drop(committing.await?),
+        }
         Ok(())
     }
 

@@ -40,6 +40,7 @@ mod options;
 mod options_browser;
 mod options_command;
 mod options_files;
+mod options_kept;
 mod options_products;
 mod own_profile;
 mod own_tls;

@@ -8,13 +8,13 @@ use weir::accounts::{self, Role};
 use weir::db::schema::audit;
 use weir::settings::{self, CategoryKind, SourceKind, SyncOptions};
 
-const PASSWORD: &str = "correct horse battery";
-const ADDRESS: &str = "/options/synchronization";
+pub const PASSWORD: &str = "correct horse battery";
+pub const ADDRESS: &str = "/options/synchronization";
 const WINDOWS: &str = "6964aab4-c5b5-43bd-a17d-ffb4346a8e1d";
 const WINDOWS_10: &str = "a3c2375d-0c8a-42f9-bce0-28333e198407";
 const SECURITY: &str = "0fa1201d-4330-4fa8-8ae9-b877473b6441";
 
-async fn start() -> (TestApp, Visitor) {
+pub async fn start() -> (TestApp, Visitor) {
     let app = TestApp::start().await;
     let mut conn = app.db.conn().await;
     accounts::create(&mut conn, "anna", Role::Administrator, PASSWORD).await.unwrap();

@@ -76,7 +76,10 @@ impl Fetcher {
         };
         match &ready {
             Ok(room) => self.shared.room.store(*room, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "no file can be fetched now"),
+            Err(error) => {
+                self.shared.room.store(0, Ordering::Relaxed);
+                tracing::warn!(%error, "no file can be fetched now");
+            }
         }
         Ok(ready.is_ok())
     }

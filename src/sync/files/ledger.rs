@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::fetcher::Fetcher;
 use super::problem::Problem;
@@ -84,24 +84,31 @@ impl Ledger {
         &mut self,
         conn: &mut AsyncPgConnection,
         fetcher: &Fetcher,
-        mut stored: HashMap<i32, Wanted>,
+        stored: HashMap<i32, Wanted>,
     ) -> Result<(), SyncError> {
         let rows: Vec<i32> = stored.keys().copied().collect();
-        let mut of_runs: HashMap<i64, (i64, i64)> = HashMap::new();
-        for (file_row, run_id) in wanted::note_stored(conn, &rows).await? {
-            let (Some(run_id), Some(file)) = (run_id, stored.remove(&file_row)) else { continue };
-            let sum = of_runs.entry(run_id).or_default();
-            *sum = (sum.0 + 1, sum.1 + i64::try_from(file.facts.size).unwrap_or(i64::MAX));
-            self.count(run_id, fetcher, &file).await;
-        }
-        for (run_id, (files, bytes)) in of_runs {
-            diesel::update(sync_runs::table.find(run_id))
-                .set((
-                    sync_runs::files.eq(sync_runs::files + files),
-                    sync_runs::bytes.eq(sync_runs::bytes + bytes),
-                ))
-                .execute(conn)
-                .await?;
+        let of_runs = conn.transaction(async |conn| {
+            let of_runs = wanted::note_stored(conn, &rows).await?;
+            let mut sums: HashMap<i64, (i64, i64)> = HashMap::new();
+            for (file_row, run_id) in &of_runs {
+                let (Some(run_id), Some(file)) = (run_id, stored.get(file_row)) else { continue };
+                let sum = sums.entry(*run_id).or_default();
+                *sum = (sum.0 + 1, sum.1 + i64::try_from(file.facts.size).unwrap_or(i64::MAX));
+            }
+            for (run_id, (files, bytes)) in sums {
+                diesel::update(sync_runs::table.find(run_id))
+                    .set((
+                        sync_runs::files.eq(sync_runs::files + files),
+                        sync_runs::bytes.eq(sync_runs::bytes + bytes),
+                    ))
+                    .execute(conn)
+                    .await?;
+            }
+            QueryResult::Ok(of_runs)
+        });
+        for (file_row, run_id) in of_runs.await? {
+            let (Some(run_id), Some(file)) = (run_id, stored.get(&file_row)) else { continue };
+            self.count(run_id, fetcher, file).await;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use chrono::Utc;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::fetcher::{self, Fetcher, Shared};
@@ -61,9 +60,6 @@ struct UnderWay {
     is_noted: bool,
 }
 
-/// The ledger comes back from what it was writing down.
-type Settling = BoxFuture<'static, (Ledger, Result<(), SyncError>)>;
-
 /// What is due, what is under way, and by which way. A file that has come makes room for the next at once; what has come
 /// while the ones before it are kept and written down is written down together.
 struct Queue<'a> {
@@ -82,7 +78,8 @@ struct Queue<'a> {
     ended: Vec<Ended>,
     /// `None` while it is `settling`.
     ledger: Option<Ledger>,
-    settling: Option<Settling>,
+    /// The ledger comes back from what it was writing down; at most one.
+    settling: JoinSet<(Ledger, Result<(), SyncError>)>,
     /// Rows of the files that are being settled.
     settled: Vec<i32>,
 }
@@ -103,14 +100,14 @@ impl<'a> Queue<'a> {
             under_way: HashMap::new(),
             ended: Vec::new(),
             ledger: Some(Ledger::new(context.pool.clone())),
-            settling: None,
+            settling: JoinSet::new(),
             settled: Vec::new(),
         })
     }
 
     /// Nothing is under way, and everything that ended is written down.
     fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.ended.is_empty() && self.settling.is_none()
+        self.running.is_empty() && self.ended.is_empty() && self.settling.is_empty()
     }
 
     /// Reads settings and limits, looks whether the store takes files, and begins what is due.
@@ -208,12 +205,7 @@ impl<'a> Queue<'a> {
             self.settle();
             tokio::select! {
                 Some(ended) = self.running.join_next_with_id() => self.take(ended),
-                Some((ledger, settled)) = OptionFuture::from(self.settling.as_mut()) => {
-                    self.ledger = Some(ledger);
-                    self.settling = None;
-                    self.settled.clear();
-                    settled?;
-                }
+                Some(settled) = self.settling.join_next() => self.take_back(settled)?,
                 () = tokio::time::sleep_until(until) => break,
             }
             while let Some(ended) = self.running.try_join_next_with_id() {
@@ -248,10 +240,23 @@ impl<'a> Queue<'a> {
         let Some(mut ledger) = self.ledger.take() else { return };
         let (fetcher, ended) = (self.fetcher.clone(), std::mem::take(&mut self.ended));
         self.settled = ended.iter().map(|one| one.file.file_row).collect();
-        self.settling = Some(Box::pin(async move {
+        self.settling.spawn(async move {
             let settled = ledger.settle(&fetcher, ended).await;
             (ledger, settled)
-        }));
+        });
+    }
+
+    fn take_back(
+        &mut self,
+        settled: Result<(Ledger, Result<(), SyncError>), JoinError>,
+    ) -> Result<(), SyncError> {
+        self.settled.clear();
+        let (ledger, settled) = settled.unwrap_or_else(|error| {
+            tracing::error!(%error, "writing down files panicked");
+            (Ledger::new(self.context.pool.clone()), Ok(()))
+        });
+        self.ledger = Some(ledger);
+        settled
     }
 }
 

@@ -32,11 +32,11 @@ pub(in crate::web) use self::moments::zones;
 use self::notice::{Notice, RunNotice};
 use self::question::Question;
 pub use self::standing::KeptStanding;
-use self::standing::Untouched;
+use self::standing::{Editions, Untouched};
 use self::view::{OptionsPage, View};
 use super::{OptionsParts, actor};
 use crate::content::Store;
-use crate::db::{self, Pool, Reading as _};
+use crate::db::{self, Pool};
 use crate::settings::drafts::{self, Draft};
 use crate::settings::tree::CategoryTree;
 use crate::settings::validate::{self, Typed, World};
@@ -102,8 +102,8 @@ async fn show_options(
     cookies: &CookieJar<'_>,
     draft: Option<&str>,
 ) -> Result<Reply, PageError> {
-    let (mut conn, standing) = db::first_read(pool, standing.inner()).await?;
-    let standing = standing?;
+    let (mut conn, editions) = db::first_read(pool, &Editions).await?;
+    let standing = standing.at(&mut conn, editions?).await?;
     let may_save = reporter.shell.can_administer();
     let notice = notice::take(&mut conn, cookies, reporter.shell.zone).await?;
     let (shell, runs) = (reporter.shell, (standing.active.as_ref(), standing.last.as_ref()));
@@ -155,7 +155,7 @@ async fn save_options(
     confirmed: Option<&str>,
     fields: Form<Fields<Saved>>,
 ) -> Result<Reply, PageError> {
-    let standing = standing.read(&mut db.0).await?;
+    let standing = standing.now(&mut db.0).await?;
     let scene = &standing.scene;
     let sent = read(&mut db.0, admin.account.id, &fields).await?;
     let world = World { tree: &scene.tree, own: &parts.own };
