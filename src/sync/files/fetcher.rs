@@ -1,7 +1,7 @@
 //! One file on its way from its source into the store.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -43,26 +43,53 @@ pub(super) struct Fetcher {
 #[derive(Default)]
 pub(super) struct Shared {
     pub bandwidth: Bandwidth,
-    /// Bytes that were free over the reserve at the last look.
-    room: AtomicU64,
-    /// Bytes of files under way that had not come when they were begun.
-    promised: AtomicU64,
+    room: Mutex<Room>,
+}
+
+/// What the disk of the store still takes, in bytes.
+#[derive(Default)]
+struct Room {
+    /// Of files under way, what had not come when they were begun.
+    promised: u64,
+    /// Free over the reserve at the last look, without what was promised then and since.
+    left: u64,
 }
 
 /// Room on the disk that a file counts on, given back with this value.
-struct Promise<'a>(&'a AtomicU64, u64);
+struct Promise<'a> {
+    shared: &'a Shared,
+    bytes: u64,
+    /// What all count on together.
+    all: u64,
+    /// There was room for it at the last look, so that the disk need not be asked.
+    has_room: bool,
+}
 
-impl<'a> Promise<'a> {
-    /// Counts on `bytes`; the second value is what all count on together.
-    fn make(promised: &'a AtomicU64, bytes: u64) -> (Self, u64) {
-        let before = promised.fetch_add(bytes, Ordering::SeqCst);
-        (Self(promised, bytes), before.saturating_add(bytes))
+impl Shared {
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what is free over the reserve now.
+    fn note_room(&self, free: u64) {
+        let mut room = self.room();
+        room.left = free.saturating_sub(room.promised);
+    }
+
+    /// Counts on `bytes`.
+    fn promise(&self, bytes: u64) -> Promise<'_> {
+        let mut room = self.room();
+        room.promised = room.promised.saturating_add(bytes);
+        let has_room = bytes <= room.left;
+        room.left = room.left.saturating_sub(bytes);
+        Promise { shared: self, bytes, all: room.promised, has_room }
     }
 }
 
 impl Drop for Promise<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::SeqCst);
+        let mut room = self.shared.room();
+        room.promised = room.promised.saturating_sub(self.bytes);
     }
 }
 
@@ -75,21 +102,13 @@ impl Fetcher {
             Err(error) => Err(error),
         };
         match &ready {
-            Ok(room) => self.shared.room.store(*room, Ordering::Relaxed),
+            Ok(room) => self.shared.note_room(*room),
             Err(error) => {
-                self.shared.room.store(0, Ordering::Relaxed);
+                self.shared.note_room(0);
                 tracing::warn!(%error, "no file can be fetched now");
             }
         }
         Ok(ready.is_ok())
-    }
-
-    /// Whether `bytes` may come. The disk is asked when they are much of what it had free at the last look.
-    async fn make_sure_of_room(&self, bytes: u64) -> Result<(), Problem> {
-        if bytes > AtomicU64::load(&self.shared.room, Ordering::Relaxed) / 2 {
-            self.store.make_sure_of_room(bytes).await?;
-        }
-        Ok(())
     }
 
     /// Gives files their final names, all together; one answer each.
@@ -110,8 +129,10 @@ impl Fetcher {
         here.store(partial.len(), Ordering::Relaxed);
         let part_min = PART_MIN_BYTES.min(facts.size / PARTS_MAX + 1);
         while partial.len() < facts.size {
-            let (_promise, all) = Promise::make(&self.shared.promised, facts.size - partial.len());
-            self.make_sure_of_room(all).await?;
+            let promise = self.shared.promise(facts.size - partial.len());
+            if !promise.has_room {
+                self.store.make_sure_of_room(promise.all).await?;
+            }
             let before = partial.len();
             match self.receive(file, &mut partial, restarted).await {
                 Ok(()) => break,
