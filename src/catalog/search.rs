@@ -78,7 +78,7 @@ const TEXT: &str = "
 /// is there as it should be is left alone; a row that turns out to be right only when it is written costs as much.
 fn make_found() -> String {
     format!(
-        "INSERT INTO update_search AS known (update_row, search, categories)
+        "INSERT INTO update_search (update_row, search, categories)
          SELECT made.update_row, made.search, made.categories
          FROM (SELECT i.update_row, {TEXT} AS search,
                    ARRAY(SELECT m.category_row FROM update_categories m

@@ -131,8 +131,8 @@ impl Partial {
         self.len() == 0
     }
 
-    /// Where it belongs.
-    pub fn store(&self) -> &Store {
+    #[cfg(test)]
+    pub(super) fn store(&self) -> &Store {
         &self.store
     }
 
