@@ -80,13 +80,14 @@ fn groups(items: Vec<UpdateData>) -> Vec<(usize, Vec<UpdateData>)> {
     groups
 }
 
-/// What a document takes in memory: for a cabinet, what its directory says, and its text beside it.
+/// What a document takes in memory: for a cabinet, what its directory says, and the room its text may need, 3 bytes for
+/// each unit of 2.
 fn unpacked_size(blob: &UpdateBlob) -> usize {
     match blob {
         UpdateBlob::Text(text) => text.len(),
         // CFFILE.cbFile stands at 44 in the cabinets of update servers; elsewhere the guess is only less exact.
         UpdateBlob::Compressed(bytes) => match bytes.get(44..48).and_then(|four| four.try_into().ok()) {
-            Some(four) => (u32::from_le_bytes(four) as usize).min(DOCUMENT_MAX_BYTES) * 3 / 2,
+            Some(four) => (u32::from_le_bytes(four) as usize).min(DOCUMENT_MAX_BYTES) * 5 / 2,
             None => bytes.len() * 16,
         },
     }

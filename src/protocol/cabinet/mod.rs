@@ -8,6 +8,7 @@ mod header;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +16,7 @@ use header::Header;
 
 /// Name of the member we write.
 const MEMBER: &str = "blob";
-/// Bytes read at once while unpacking.
+/// Bytes handed over at once while packing.
 const STEP_BYTES: usize = 64 * 1024;
 
 /// Why a cabinet was refused.
@@ -100,17 +101,11 @@ fn unpack(cabinet: &[u8], header: &Header, limit: usize) -> Result<Vec<u8>, Cabi
         .next()
         .ok_or(CabinetError::NotACabinet)?;
     let mut member = archive.read_file(&name).map_err(damaged)?;
-    let mut unpacked = Vec::new();
-    let mut step = vec![0; STEP_BYTES];
-    loop {
-        let count = member.read(&mut step).map_err(damaged)?;
-        if count == 0 {
-            break;
-        }
-        if unpacked.len() + count > limit {
-            return Err(CabinetError::TooLarge { limit });
-        }
-        unpacked.extend_from_slice(&step[..count]);
+    // One byte more than declared, so that the end is seen without growing.
+    let mut unpacked = Vec::with_capacity(header.size as usize + 1);
+    member.by_ref().take(limit as u64 + 1).read_to_end(&mut unpacked).map_err(damaged)?;
+    if unpacked.len() > limit {
+        return Err(CabinetError::TooLarge { limit });
     }
     let (declared, actual) = (u64::from(header.size), unpacked.len() as u64);
     if declared != actual {
@@ -121,14 +116,7 @@ fn unpack(cabinet: &[u8], header: &Header, limit: usize) -> Result<Vec<u8>, Cabi
 
 /// UTF-16LE with or without byte order mark.
 fn utf16_text(bytes: &[u8]) -> Result<String, CabinetError> {
-    if !bytes.len().is_multiple_of(2) {
-        return Err(CabinetError::NotUtf16);
-    }
     let bytes = bytes.strip_prefix(&[0xff, 0xfe]).unwrap_or(bytes);
-    let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let mut text = String::with_capacity(bytes.len() / 2);
-    for character in char::decode_utf16(units) {
-        text.push(character.map_err(|_| CabinetError::NotUtf16)?);
-    }
-    Ok(text)
+    let text = encoding_rs::UTF_16LE.decode_without_bom_handling_and_without_replacement(bytes);
+    text.map(Cow::into_owned).ok_or(CabinetError::NotUtf16)
 }

@@ -93,6 +93,10 @@ pub fn base64(
     max: usize,
 ) -> Result<Vec<u8>, ProtocolError> {
     let mut text = reader.text(element, max)?;
+    // Real servers put no blanks inside; a look for some takes as long as decoding.
+    if let Ok(bytes) = STANDARD.decode(&text) {
+        return Ok(bytes);
+    }
     text.retain(|character| !character.is_ascii_whitespace());
     STANDARD.decode(text).map_err(|_| ProtocolError::bad_value(field, "it is not Base64"))
 }
