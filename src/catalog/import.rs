@@ -111,7 +111,11 @@ async fn store_when(
     {
         return Err(CatalogError::NotOurs);
     }
-    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Import.key()]).await?;
+    // Every question of an import names a few hundred rows. While tables are not large yet, the planner would read them
+    // whole for it, for each batch again.
+    let turn =
+        format!("SET LOCAL enable_seqscan = off; SELECT pg_advisory_xact_lock({})", Lock::Import.key());
+    tx.batch_execute(&turn).await?;
     let numbers = numbers::updates(&tx, &wanted).await?;
     let known = known(&tx, &numbers, &wanted).await?;
     let new = judge(&numbers, wanted, &known, &mut result);
@@ -138,6 +142,7 @@ struct Fresh<'a> {
 }
 
 /// What is stored of the update of a revision.
+#[derive(Default)]
 struct Known {
     /// This very revision.
     is_stored: bool,
@@ -145,7 +150,8 @@ struct Known {
     kind: Option<kind::Kind>,
 }
 
-/// What is known of each, in their order.
+/// What is known of each, in their order. Only one-row questions to an index: `EXISTS` may be answered by reading the
+/// whole table, and an update may have any number of revisions.
 async fn known(
     tx: &Transaction<'_>,
     numbers: &numbers::Updates,
@@ -155,17 +161,21 @@ async fn known(
     let revisions: Vec<i32> = batch.iter().map(|revision| revision.key.revision).collect();
     let rows = tx
         .query(
-            "SELECT EXISTS (SELECT FROM revisions r WHERE r.update_row = w.update_row AND r.revision_number = w.number),
-                 (SELECT r.kind FROM revisions r WHERE r.update_row = w.update_row LIMIT 1)
-             FROM unnest($1::int4[], $2::int4[]) WITH ORDINALITY w (update_row, number, place) ORDER BY w.place",
+            "SELECT w.place, one.kind, (SELECT true FROM revisions r
+                 WHERE r.update_row = w.update_row AND r.revision_number = w.number LIMIT 1) IS NOT NULL
+             FROM unnest($1::int4[], $2::int4[]) WITH ORDINALITY w (update_row, number, place)
+             CROSS JOIN LATERAL (SELECT r.kind FROM revisions r WHERE r.update_row = w.update_row LIMIT 1) one",
             &[&updates, &revisions],
         )
         .await?;
-    let known = rows.iter().map(|row| {
-        let code: Option<i16> = row.try_get(1)?;
-        Ok(Known { is_stored: row.try_get(0)?, kind: code.map(kind::from_code).transpose()? })
-    });
-    known.collect()
+    let mut known: Vec<Known> = batch.iter().map(|_| Known::default()).collect();
+    for row in rows {
+        let place: i64 = row.try_get(0)?;
+        if let Some(known) = usize::try_from(place - 1).ok().and_then(|place| known.get_mut(place)) {
+            *known = Known { is_stored: row.try_get(2)?, kind: Some(kind::from_code(row.try_get(1)?)?) };
+        }
+    }
+    Ok(known)
 }
 
 /// Those that are new. A revision whose kind does not fit what is known of its update, stored or in this batch, is
@@ -204,7 +214,8 @@ fn holds_nul(revision: &ImportRevision) -> bool {
         .chain(&revision.category_type)
         .chain(files)
         .any(|text| text.contains('\0'))
-        || value_holds_nul(&revision.details_json())
+        // A struct of strings, lists and flags always has a JSON form.
+        || value_holds_nul(&serde_json::to_value(&revision.details).unwrap_or_default())
 }
 
 fn value_holds_nul(value: &Value) -> bool {

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::Kind;
@@ -42,13 +41,6 @@ pub struct ImportRevision {
     pub files: Vec<ImportFile>,
     /// The document itself.
     pub stored: StoredDocument,
-}
-
-impl ImportRevision {
-    /// The details as JSON. A struct of strings, lists and flags always has a JSON form.
-    pub(super) fn details_json(&self) -> Value {
-        serde_json::to_value(&self.details).unwrap_or_default()
-    }
 }
 
 /// Facts that only the detail page shows; kept as JSON, so new ones need no migration.

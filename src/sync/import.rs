@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use super::SyncError;
 use super::progress::Progress;
@@ -16,6 +17,8 @@ use crate::jobs::Lease;
 const BATCH_MAX: usize = 500;
 /// Document bytes stored in one transaction.
 const BATCH_MAX_BYTES: usize = 8 << 20;
+/// How long a revision waits for others: a transaction costs nearly the same for one as for a hundred.
+const WAIT_MAX: Duration = Duration::from_millis(250);
 /// How often a transaction is tried that met another one.
 pub(super) const ATTEMPTS_MAX: u32 = 4;
 
@@ -29,30 +32,42 @@ pub(super) async fn import(
 ) -> Result<Vec<Refused>, SyncError> {
     let mut refused = Vec::new();
     let mut batch: Vec<ImportRevision> = Vec::new();
-    let mut bytes = 0;
-    loop {
-        let next = incoming.recv().await;
-        let ended = next.is_none();
-        if let Some(revision) = next {
-            bytes += revision.stored.body.len();
-            batch.push(revision);
+    let mut ended = false;
+    while !ended {
+        ended = collect(&mut incoming, &mut batch).await;
+        if batch.is_empty() {
+            continue;
         }
-        let full = batch.len() >= BATCH_MAX || bytes >= BATCH_MAX_BYTES;
-        if !batch.is_empty() && (full || ended || incoming.is_empty()) {
-            let stored = store_patiently(client, publication, lease, &batch).await?;
-            progress.change(|figures| {
-                figures.done += batch.len() as i64;
-                figures.revisions += stored.stored as i64;
-                figures.bytes += i64::try_from(stored.bytes).unwrap_or(i64::MAX);
-            });
-            refused.extend(stored.refused);
-            batch.clear();
-            bytes = 0;
-        }
-        if ended {
-            return Ok(refused);
+        let stored = store_patiently(client, publication, lease, &batch).await?;
+        progress.change(|figures| {
+            figures.done += batch.len() as i64;
+            figures.revisions += stored.stored as i64;
+            figures.bytes += i64::try_from(stored.bytes).unwrap_or(i64::MAX);
+        });
+        refused.extend(stored.refused);
+        batch.clear();
+    }
+    Ok(refused)
+}
+
+/// Waits for the first revision and takes what follows until the batch is full or has waited long enough. `true`: nothing
+/// will come any more.
+async fn collect(incoming: &mut mpsc::Receiver<ImportRevision>, batch: &mut Vec<ImportRevision>) -> bool {
+    let Some(first) = incoming.recv().await else { return true };
+    let until = Instant::now() + WAIT_MAX;
+    let mut bytes = first.stored.body.len();
+    batch.push(first);
+    while batch.len() < BATCH_MAX && bytes < BATCH_MAX_BYTES {
+        match timeout_at(until, incoming.recv()).await {
+            Ok(Some(next)) => {
+                bytes += next.stored.body.len();
+                batch.push(next);
+            }
+            Ok(None) => return true,
+            Err(_) => break,
         }
     }
+    false
 }
 
 /// Repeats the whole transaction when it was the victim of a conflict; gives up after a few attempts.

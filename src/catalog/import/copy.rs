@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use tokio_postgres::Transaction;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{Json, ToSql, Type};
 
 use super::Fresh;
 use super::numbers::Updates;
@@ -76,7 +76,7 @@ pub(super) async fn revisions(
             &revision.kb.join(" "),
             &revision.bulletins.join(" "),
             &revision.created,
-            &revision.details_json(),
+            &Json(&revision.details),
         ])
         .await?;
     }

@@ -1,0 +1,1 @@
+CREATE INDEX revisions_publication ON revisions (publication_id);
