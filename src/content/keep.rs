@@ -130,7 +130,7 @@ mod tests {
             let content = vec![number; 20_000];
             let file = facts(&content, "x.cab");
             let mut partial = store.begin(&file).await.unwrap().expect("it is not here");
-            partial.add(&content).await.unwrap();
+            partial.add(content.clone().into()).await.unwrap();
             whole.push(partial.finish().await.unwrap().expect("it has no name yet"));
             assert!(!store.holds(&file).await.unwrap(), "nor has it one before it is forced to the disk");
             files.push(file);

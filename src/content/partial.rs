@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::fs;
 
 use super::alone::open_alone;
@@ -19,6 +20,8 @@ use crate::protocol::ids::Sha1Digest;
 pub(super) const PARTIAL_DIR: &str = ".partial";
 /// Bytes that are hashed and written together, on a thread that may wait for the disk.
 const WRITE_BYTES: usize = 256 * 1024;
+/// The same in pieces: a source that sends a few bytes at a time must not make us hold many of them.
+const WRITE_PIECES: usize = 64;
 
 /// A file on its way into the store. Dropping it keeps what came, for the next try.
 pub struct Partial {
@@ -26,8 +29,10 @@ pub struct Partial {
     path: PathBuf,
     /// Of what is written.
     digests: Digests,
-    /// What came and is not written yet.
-    waiting: Vec<u8>,
+    /// What came and is not written yet, as it came.
+    waiting: Vec<Bytes>,
+    /// Bytes in it.
+    waiting_len: usize,
     facts: FileFacts,
     store: Store,
 }
@@ -107,8 +112,9 @@ impl Store {
             Err(NotOpened::There) => return Ok(None),
             Err(NotOpened::Strange) => return Err(self.strange()),
         };
-        let (waiting, facts, store) = (Vec::new(), file.clone(), self.clone());
-        Ok(Some(Partial { file: file_here, path, digests, waiting, facts, store }))
+        let (facts, store) = (file.clone(), self.clone());
+        let (waiting, waiting_len) = (Vec::new(), 0);
+        Ok(Some(Partial { file: file_here, path, digests, waiting, waiting_len, facts, store }))
     }
 }
 
@@ -123,7 +129,7 @@ enum NotOpened {
 impl Partial {
     /// Bytes that are here.
     pub fn len(&self) -> u64 {
-        self.digests.len() + self.waiting.len() as u64
+        self.digests.len() + self.waiting_len as u64
     }
 
     /// Nothing is here yet.
@@ -142,6 +148,7 @@ impl Partial {
     /// [`StoreError::Io`].
     pub async fn start_over(&mut self) -> Result<(), StoreError> {
         self.waiting.clear();
+        self.waiting_len = 0;
         self.digests = Digests::default();
         let file = self.file.clone();
         apart(move || file.set_len(0)).await
@@ -151,33 +158,34 @@ impl Partial {
     ///
     /// # Errors
     /// [`StoreError::Length`] for more than the file has; [`StoreError::Io`], after which nothing may be added.
-    pub async fn add(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    pub async fn add(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let len = self.len() + bytes.len() as u64;
         if len > self.facts.size {
             self.start_over().await?;
             return Err(StoreError::Length { found: len, wanted: self.facts.size });
         }
-        if self.waiting.capacity() == 0 {
-            let rest = usize::try_from(self.facts.size - self.digests.len()).unwrap_or(usize::MAX);
-            self.waiting.reserve_exact(rest.min(WRITE_BYTES + bytes.len()));
-        }
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= WRITE_BYTES { self.write().await } else { Ok(()) }
+        self.waiting_len += bytes.len();
+        self.waiting.push(bytes);
+        let is_enough = self.waiting_len >= WRITE_BYTES || self.waiting.len() >= WRITE_PIECES;
+        if is_enough { self.write().await } else { Ok(()) }
     }
 
     /// Hashes and writes what waits.
     async fn write(&mut self) -> Result<(), StoreError> {
-        let (mut waiting, mut digests) =
-            (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests));
-        let mut file = self.file.clone();
-        let written = apart(move || {
-            file.write_all(&waiting)?;
-            digests.add(&waiting);
-            waiting.clear();
-            Ok((waiting, digests))
-        });
-        (self.waiting, self.digests) = written.await?;
+        let (waiting, mut digests) = self.take();
+        let file = self.file.clone();
+        self.digests = apart(move || {
+            put(&file, &waiting, &mut digests)?;
+            Ok(digests)
+        })
+        .await?;
         Ok(())
+    }
+
+    /// What waits, and the digests of what is written.
+    fn take(&mut self) -> (Vec<Bytes>, Digests) {
+        self.waiting_len = 0;
+        (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests))
     }
 
     /// Checks length and digests. A file of a folder still has to get its final name ([`Store::keep`]); `None`: it is in
@@ -188,11 +196,10 @@ impl Partial {
     /// [`StoreError::Length`] keeps what came, [`StoreError::Digest`] throws it away; [`StoreError::Io`],
     /// [`StoreError::Bucket`].
     pub async fn finish(mut self) -> Result<Option<Whole>, StoreError> {
-        let (waiting, mut digests) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests));
+        let (waiting, mut digests) = self.take();
         let (file, path, facts) = (self.file.clone(), self.path.clone(), self.facts.clone());
         let checked = apart(move || {
-            (&*file).write_all(&waiting)?;
-            digests.add(&waiting);
+            put(&file, &waiting, &mut digests)?;
             let checked = digests.check(&facts);
             match &checked {
                 Ok(()) => only_ours(&file, facts.size)?,
@@ -215,9 +222,21 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // What is lost here is fetched again.
-        let _ = (&*self.file).write_all(&self.waiting);
+        for bytes in &self.waiting {
+            if (&*self.file).write_all(bytes).is_err() {
+                break; // what is lost here is fetched again
+            }
+        }
     }
+}
+
+/// Writes these bytes at the end of the file, and hashes them.
+fn put(mut file: &File, waiting: &[Bytes], digests: &mut Digests) -> io::Result<()> {
+    for bytes in waiting {
+        file.write_all(bytes)?;
+        digests.add(bytes);
+    }
+    Ok(())
 }
 
 /// The file has as many bytes as were counted; one with more is emptied.
@@ -250,15 +269,15 @@ mod tests {
     async fn a_file_arrives_in_pieces_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let store = fresh(&folder).await;
-        let content = vec![7_u8; 700_000];
+        let content = Bytes::from(vec![7_u8; 700_000]);
         let file = facts(&content, "x.cab");
         let mut partial = store.open_partial(&file).await.unwrap();
-        partial.add(&content[..300_000]).await.unwrap();
+        partial.add(content.slice(..300_000)).await.unwrap();
         drop(partial);
         assert!(!store.holds(&file).await.unwrap());
         let mut partial = store.open_partial(&file).await.unwrap();
         assert_eq!(partial.len(), 300_000);
-        partial.add(&content[300_000..]).await.unwrap();
+        partial.add(content.slice(300_000..)).await.unwrap();
         complete(partial).await.unwrap();
         assert!(store.holds(&file).await.unwrap());
         assert_eq!(std::fs::read(folder.path().join(file.place())).unwrap(), content);
@@ -268,7 +287,7 @@ mod tests {
     async fn bytes_of_a_writer_that_was_cut_off_are_never_taken_for_good() {
         let folder = tempfile::tempdir().unwrap();
         let store = fresh(&folder).await;
-        let content = vec![7_u8; 1_000];
+        let content = Bytes::from(vec![7_u8; 1_000]);
         let file = facts(&content, "x.cab");
         let late = store.open_partial(&file).await.unwrap();
         let handle = late.file.clone();
@@ -282,7 +301,7 @@ mod tests {
         assert_eq!(waiting.await.unwrap().unwrap(), 400, "the other waits until the last byte is written");
 
         let mut partial = store.open_partial(&file).await.unwrap();
-        partial.add(&content[400..]).await.unwrap();
+        partial.add(content.slice(400..)).await.unwrap();
         OpenOptions::new().append(true).open(&partial.path).unwrap().write_all(b"stray").unwrap();
         assert!(matches!(complete(partial).await, Err(StoreError::Io(_))));
         assert!(!store.holds(&file).await.unwrap());
@@ -293,26 +312,26 @@ mod tests {
     async fn wrong_bytes_never_get_a_final_name() {
         let folder = tempfile::tempdir().unwrap();
         let store = fresh(&folder).await;
-        let content = b"right content".to_vec();
+        let content = Bytes::from_static(b"right content");
         let file = facts(&content, "x.cab");
 
         let mut partial = store.open_partial(&file).await.unwrap();
-        partial.add(b"wrong content").await.unwrap();
+        partial.add(Bytes::from_static(b"wrong content")).await.unwrap();
         assert!(matches!(complete(partial).await, Err(StoreError::Digest { digest: "SHA-1", .. })));
 
         let mut partial = store.open_partial(&file).await.unwrap();
         assert!(partial.is_empty(), "what was wrong is gone");
-        partial.add(b"right").await.unwrap();
+        partial.add(Bytes::from_static(b"right")).await.unwrap();
         assert!(matches!(complete(partial).await, Err(StoreError::Length { found: 5, .. })));
 
         let mut partial = store.open_partial(&file).await.unwrap();
-        assert!(matches!(partial.add(&[0; 100]).await, Err(StoreError::Length { .. })));
+        assert!(matches!(partial.add(Bytes::from_static(&[0; 100])).await, Err(StoreError::Length { .. })));
         assert!(partial.is_empty());
         drop(partial);
 
         let liar = FileFacts { sha256: Some(Sha256Digest([1; 32])), ..file.clone() };
         let mut partial = store.open_partial(&liar).await.unwrap();
-        partial.add(&content).await.unwrap();
+        partial.add(content.clone()).await.unwrap();
         assert!(matches!(complete(partial).await, Err(StoreError::Digest { digest: "SHA-256", .. })));
         assert!(!store.holds(&file).await.unwrap());
     }

@@ -274,7 +274,7 @@ pub(super) mod tests {
         let file = facts(b"something", "x.cab");
         assert!(matches!(store.verify(&file).await, Err(StoreError::Missing)));
         let mut partial = store.open_partial(&file).await.unwrap();
-        partial.add(b"something").await.unwrap();
+        partial.add(bytes::Bytes::from_static(b"something")).await.unwrap();
         complete(partial).await.unwrap();
         store.verify(&file).await.unwrap();
         let place = folder.path().join(file.place());

@@ -159,7 +159,7 @@ async fn begin(app: &TestApp, source: &FileServer, file: &FileFacts, len: usize)
     let store = Store::new(content(app));
     store.make_ready(&[]).await.unwrap();
     let mut partial = store.open_partial(file).await.unwrap();
-    partial.add(&source.bytes(file)[..len]).await.unwrap();
+    partial.add(bytes::Bytes::copy_from_slice(&source.bytes(file)[..len])).await.unwrap();
     drop(partial);
     let path = content(app).join(".partial").join(file.sha1.to_hex_upper());
     until("it is written", async || std::fs::metadata(&path).is_ok_and(|about| about.len() == len as u64))

@@ -173,7 +173,7 @@ impl Fetcher {
         }
         while let Some(bytes) = answer.next().await? {
             self.shared.bandwidth.take(bytes.len()).await;
-            partial.add(&bytes).await?;
+            partial.add(bytes).await?;
         }
         Ok(())
     }
