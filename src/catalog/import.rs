@@ -111,10 +111,12 @@ async fn store_when(
     {
         return Err(CatalogError::NotOurs);
     }
-    // Every question of an import names a few hundred rows. While tables are not large yet, the planner would read them
-    // whole for it, for each batch again.
-    let turn =
-        format!("SET LOCAL enable_seqscan = off; SELECT pg_advisory_xact_lock({})", Lock::Import.key());
+    // Every question of an import names few rows beside what the tables will hold. While they are not large yet, the
+    // planner would read them whole for it, for each batch again. Plans are not compiled: forbidden ways look dear to it.
+    let turn = format!(
+        "SET LOCAL enable_seqscan = off; SET LOCAL jit = off; SELECT pg_advisory_xact_lock({})",
+        Lock::Import.key()
+    );
     tx.batch_execute(&turn).await?;
     let numbers = numbers::updates(&tx, &wanted).await?;
     let known = known(&tx, &numbers, &wanted).await?;

@@ -23,6 +23,7 @@ mod partial;
 mod room;
 pub mod store;
 pub mod verify;
+mod waiting;
 pub mod wanted;
 
 pub use declined::is_declined;

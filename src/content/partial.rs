@@ -13,6 +13,7 @@ use super::alone::open_alone;
 use super::digests::Digests;
 use super::keep::Whole;
 use super::mark::MARK;
+use super::waiting::Waiting;
 use super::{FileFacts, Store, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
@@ -20,8 +21,6 @@ use crate::protocol::ids::Sha1Digest;
 pub(super) const PARTIAL_DIR: &str = ".partial";
 /// Bytes that are hashed and written together, on a thread that may wait for the disk.
 const WRITE_BYTES: usize = 256 * 1024;
-/// The same in pieces: a source that sends a few bytes at a time must not make us hold many of them.
-const WRITE_PIECES: usize = 64;
 
 /// A file on its way into the store. Dropping it keeps what came, for the next try.
 pub struct Partial {
@@ -29,10 +28,7 @@ pub struct Partial {
     path: PathBuf,
     /// Of what is written.
     digests: Digests,
-    /// What came and is not written yet, as it came.
-    waiting: Vec<Bytes>,
-    /// Bytes in it.
-    waiting_len: usize,
+    waiting: Waiting,
     facts: FileFacts,
     store: Store,
 }
@@ -113,8 +109,8 @@ impl Store {
             Err(NotOpened::Strange) => return Err(self.strange()),
         };
         let (facts, store) = (file.clone(), self.clone());
-        let (waiting, waiting_len) = (Vec::new(), 0);
-        Ok(Some(Partial { file: file_here, path, digests, waiting, waiting_len, facts, store }))
+        let waiting = Waiting::default();
+        Ok(Some(Partial { file: file_here, path, digests, waiting, facts, store }))
     }
 }
 
@@ -129,7 +125,7 @@ enum NotOpened {
 impl Partial {
     /// Bytes that are here.
     pub fn len(&self) -> u64 {
-        self.digests.len() + self.waiting_len as u64
+        self.digests.len() + self.waiting.len() as u64
     }
 
     /// Nothing is here yet.
@@ -147,8 +143,7 @@ impl Partial {
     /// # Errors
     /// [`StoreError::Io`].
     pub async fn start_over(&mut self) -> Result<(), StoreError> {
-        self.waiting.clear();
-        self.waiting_len = 0;
+        self.waiting = Waiting::default();
         self.digests = Digests::default();
         let file = self.file.clone();
         apart(move || file.set_len(0)).await
@@ -164,10 +159,8 @@ impl Partial {
             self.start_over().await?;
             return Err(StoreError::Length { found: len, wanted: self.facts.size });
         }
-        self.waiting_len += bytes.len();
-        self.waiting.push(bytes);
-        let is_enough = self.waiting_len >= WRITE_BYTES || self.waiting.len() >= WRITE_PIECES;
-        if is_enough { self.write().await } else { Ok(()) }
+        self.waiting.add(bytes);
+        if self.waiting.len() >= WRITE_BYTES { self.write().await } else { Ok(()) }
     }
 
     /// Hashes and writes what waits.
@@ -183,8 +176,7 @@ impl Partial {
     }
 
     /// What waits, and the digests of what is written.
-    fn take(&mut self) -> (Vec<Bytes>, Digests) {
-        self.waiting_len = 0;
+    fn take(&mut self) -> (Waiting, Digests) {
         (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests))
     }
 
@@ -222,7 +214,7 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        for bytes in &self.waiting {
+        for bytes in self.waiting.pieces() {
             if (&*self.file).write_all(bytes).is_err() {
                 break; // what is lost here is fetched again
             }
@@ -231,8 +223,8 @@ impl Drop for Partial {
 }
 
 /// Writes these bytes at the end of the file, and hashes them.
-fn put(mut file: &File, waiting: &[Bytes], digests: &mut Digests) -> io::Result<()> {
-    for bytes in waiting {
+fn put(mut file: &File, waiting: &Waiting, digests: &mut Digests) -> io::Result<()> {
+    for bytes in waiting.pieces() {
         file.write_all(bytes)?;
         digests.add(bytes);
     }
@@ -269,10 +261,15 @@ mod tests {
     async fn a_file_arrives_in_pieces_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let store = fresh(&folder).await;
-        let content = Bytes::from(vec![7_u8; 700_000]);
+        let content: Vec<u8> = (0..700_000_u32).map(|number| (number / 7) as u8).collect();
+        let content = Bytes::from(content);
         let file = facts(&content, "x.cab");
         let mut partial = store.open_partial(&file).await.unwrap();
-        partial.add(content.slice(..300_000)).await.unwrap();
+        // Some of it is written by then, and some still waits, in pieces.
+        for at in (0..300_000).step_by(30_000) {
+            partial.add(content.slice(at..at + 29_000)).await.unwrap();
+            partial.add(content.slice(at + 29_000..at + 30_000)).await.unwrap();
+        }
         drop(partial);
         assert!(!store.holds(&file).await.unwrap());
         let mut partial = store.open_partial(&file).await.unwrap();

@@ -5,8 +5,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use weir::protocol::cabinet::decode;
 
-use crate::support::is_torture;
 use crate::support::lzx::{REAL_WINDOW, cabinet};
+use crate::support::{is_torture, process};
 
 const LIMIT: usize = 64 << 20;
 /// Characters of two bytes that fill one block of a cabinet.
@@ -45,6 +45,17 @@ fn p26_lzx_of_any_text_is_read() {
         };
         assert!(decode(&cabinet(&text, window), LIMIT).unwrap() == text, "seed {seed}");
     }
+}
+
+/// The allocator writes a word that it does not know to the standard error, and goes on without it.
+#[tokio::test]
+async fn the_program_gives_the_windows_of_cabinets_back_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut version = process::alone(folder.path(), &["--version"]);
+    version.env("_RJEM_MALLOC_CONF", "confirm_conf:true");
+    let said = process::succeed(version).await.stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("Set conf value: oversize_threshold:1048576"), "{said}");
 }
 
 /// Characters of one and two words, none like the one before.

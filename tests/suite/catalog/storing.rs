@@ -28,6 +28,19 @@ async fn i2_a_batch_stored_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_known_is_told_from_what_is_new_in_any_order() {
+    let database = TestDatabase::create().await;
+    store_only(&database, &[update(2, 1), product(4), update(6, 3)]).await;
+    let forged = ImportRevision { kind: Kind::Category, ..update(6, 4) };
+    let batch = [update(1, 1), update(2, 1), update(3, 1), forged, update(2, 2), product(4), update(5, 1)];
+    let stored = store_only(&database, &batch).await;
+    assert_eq!((stored.stored, stored.already), (4, 2));
+    let refused: Vec<RevisionKey> = stored.refused.iter().map(|refused| refused.key).collect();
+    assert_eq!(refused, [RevisionKey { update_id: id(6), revision: 4 }]);
+    assert_eq!(number(&database, "SELECT count(*) FROM revisions").await, 7);
+}
+
+#[tokio::test]
 async fn r042_of_two_contents_for_one_revision_the_first_is_kept() {
     let database = TestDatabase::create().await;
     let other = ImportRevision { title: "Another title".to_owned(), ..update(1, 1) };
