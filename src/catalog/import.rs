@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Transaction};
 use super::publish::PublicationId;
 use super::revision::ImportRevision;
 use super::{CatalogError, kind};
-use crate::db::Lock;
+use crate::db::{Lock, planning};
 use crate::protocol::ids::RevisionKey;
 
 mod copy;
@@ -111,12 +111,7 @@ async fn store_when(
     {
         return Err(CatalogError::NotOurs);
     }
-    // Every question of an import names few rows beside what the tables will hold. While they are not large yet, the
-    // planner would read them whole for it, for each batch again. Plans are not compiled: forbidden ways look dear to it.
-    let turn = format!(
-        "SET LOCAL enable_seqscan = off; SET LOCAL jit = off; SELECT pg_advisory_xact_lock({})",
-        Lock::Import.key()
-    );
+    let turn = format!("{}; SELECT pg_advisory_xact_lock({})", planning::BY_INDEX, Lock::Import.key());
     tx.batch_execute(&turn).await?;
     let numbers = numbers::updates(&tx, &wanted).await?;
     let known = known(&tx, &numbers, &wanted).await?;

@@ -128,6 +128,7 @@ pub async fn publish(
         return Ok(PublishCounts::default());
     }
     let stamped = take_stamp(conn, publication).await?;
+    conn.batch_execute(planning::ROOMY).await?;
     conn.batch_execute(&PREPARE.replace("$lowest_kind", &lowest_kind.to_string())).await?;
     let counts = counts(conn).await?;
     let large = counts.changed >= LARGE_FROM;
@@ -224,8 +225,6 @@ ANALYZE revision_files";
 /// row for each update whose highest revision is among the waiting ones. A lower revision that
 /// came late is made visible, but never current.
 const PREPARE: &str = "
-SET LOCAL work_mem = '64MB';
-SET LOCAL jit = off;
 DROP TABLE IF EXISTS publishing_revisions, publishing;
 CREATE TEMPORARY TABLE publishing_revisions ON COMMIT DROP AS
 SELECT revision_row AS id FROM unpublished_revisions WHERE kind >= $lowest_kind;

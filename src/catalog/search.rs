@@ -23,11 +23,8 @@ pub async fn prepare(conn: &mut AsyncPgConnection, least: i64) -> Result<bool, C
         return Ok(false);
     }
     conn.transaction(async |conn| {
-        conn.batch_execute(
-            "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL lock_timeout = '500ms';
-             LOCK TABLE update_search",
-        )
-        .await?;
+        conn.batch_execute(planning::ROOMY).await?;
+        conn.batch_execute("SET LOCAL lock_timeout = '500ms'; LOCK TABLE update_search").await?;
         if !is_empty(conn).await? {
             return Ok(false);
         }

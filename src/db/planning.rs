@@ -3,6 +3,14 @@
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 
+/// For questions about few rows beside what the tables will hold: they are looked up by index. While tables are not large
+/// yet, the planner would read them whole, each time again. Nothing is compiled: forbidden ways look dear to it.
+pub const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+
+/// For statements over a whole catalogue: room to sort and hash in, for one of them at a time. Nothing is compiled, which
+/// takes longer than most of them read.
+pub const ROOMY: &str = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off";
+
 /// For few rows beside many: each row is looked up by its index. The planner takes recursions for ten times as many at
 /// each step, and would read whole tables of the catalogue to join them with a hundred rows. Tables are joined in the
 /// order in which they are written. Until the transaction ends, or [`any_way`].
