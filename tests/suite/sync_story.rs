@@ -139,7 +139,8 @@ async fn r011_a_panic_inside_a_run_fails_it_with_a_number_and_the_next_one_works
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_a_run_says_that_newer_options_wait() {
-    let app = TestApp::start().await;
+    // a worker would close a run that has no job
+    let app = TestApp::start_with(|config| config.roles.worker = false).await;
     let sql = "INSERT INTO sync_runs (state, trigger, started_by, started_at, phase, done, total, rate, received, settings)
                VALUES ('running', 'manual', 'olga', now(), 'updates', 200, 1000, 40, 3100000,
                    (SELECT jsonb_build_object('options_version', version - 1) FROM sync_options))";
