@@ -4,34 +4,35 @@
 
 pub mod files;
 pub mod filter;
+mod held;
+mod matching;
+mod members;
 pub mod order;
+mod part;
 mod words;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{array, exists};
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::Integer;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
 pub use files::FileState;
 pub use filter::{ApprovalFilter, State, UpdateFilter};
+pub use matching::{COUNT_MAX, Count};
 pub use order::{Column, Cut, PageKey, Sort};
 pub use words::TEXT_LEN_MAX;
 
 use super::{CatalogError, Kind, kind};
-use crate::db::Keep;
 use crate::db::schema::{update_categories, updates};
 use filter::Resolved;
+use matching::matches;
+use part::cut_out;
 
 /// Most updates on one page.
 pub const PAGE_MAX: i64 = 200;
-/// Counting stops here; see [`Count`]. Up to so many matches are sorted by themselves.
-pub const COUNT_MAX: i64 = 1_000;
-/// The same where finding costs most: what was found would be looked for once more for the order.
-const DEAR_MAX: i64 = 2_500;
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,15 +95,6 @@ pub struct UpdatePage {
     pub has_after: bool,
 }
 
-/// How many updates match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count {
-    /// The number, at most [`COUNT_MAX`].
-    pub at_least: i64,
-    /// Whether there are more than that.
-    pub more: bool,
-}
-
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = updates)]
 struct Row {
@@ -133,7 +125,7 @@ pub async fn page(
     let found = conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
         let filter = Resolved::new(conn, filter, sort.column).await?;
-        let (count, few) = matches(conn, &filter).await?;
+        let (count, few) = matches(conn, &filter, sort.column).await?;
         Ok::<_, CatalogError>((cut_out(conn, &filter, few, sort, cut, limit).await?, count))
     });
     let (part, count) = found.await?;
@@ -154,7 +146,7 @@ pub async fn list(
     let found = conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
         let filter = Resolved::new(conn, filter, sort.column).await?;
-        let few = if filter.is_narrow() { matches(conn, &filter).await?.1 } else { None };
+        let few = if filter.is_narrow() { matches(conn, &filter, sort.column).await?.1 } else { None };
         cut_out(conn, &filter, few, sort, cut, limit).await
     });
     found.await?.read(conn).await
@@ -168,24 +160,9 @@ pub async fn count(conn: &mut AsyncPgConnection, filter: &UpdateFilter) -> Resul
     conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
         let filter = Resolved::new(conn, filter, Column::Released).await?;
-        Ok(matches(conn, &filter).await?.0)
+        Ok(matches(conn, &filter, Column::Released).await?.0)
     })
     .await
-}
-
-/// Counts, and gives the rows of everything that matches when that is little: then the order is made of them, and what
-/// to look for is not looked for again.
-async fn matches(
-    conn: &mut AsyncPgConnection,
-    filter: &Resolved<'_>,
-) -> Result<(Count, Option<Vec<i32>>), CatalogError> {
-    // As one row: a thousand of them take longer to read than to find.
-    let most = if filter.is_dear() { DEAR_MAX } else { COUNT_MAX };
-    let found = filter.query().select(updates::update_row).limit(most + 1);
-    let rows: Vec<i32> = diesel::select(array::<Integer, _>(found)).kept().get_result(conn).await?;
-    let found = rows.len() as i64;
-    let count = Count { at_least: found.min(COUNT_MAX), more: found > COUNT_MAX };
-    Ok((count, (found <= most).then_some(rows)))
 }
 
 /// How these queries are planned; in a transaction, which ends it.
@@ -199,77 +176,6 @@ async fn matches(
 const PLANNING: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = force_custom_plan;
     SET LOCAL random_page_cost = 1.1";
-
-/// What stands on a page, before its lines are read.
-#[derive(Default)]
-struct Part {
-    keys: Vec<PageKey>,
-    has_before: bool,
-    has_after: bool,
-}
-
-impl Part {
-    /// With plans that serve every page: [`PLANNING`] would make new ones each time, which takes longer than the reading.
-    async fn read(self, conn: &mut AsyncPgConnection) -> Result<UpdatePage, CatalogError> {
-        let Self { keys, has_before, has_after } = self;
-        Ok(UpdatePage { lines: lines(conn, keys).await?, has_before, has_after })
-    }
-}
-
-/// The part of a page; `few` are the rows of all that match, where they are known.
-async fn cut_out(
-    conn: &mut AsyncPgConnection,
-    filter: &Resolved<'_>,
-    few: Option<Vec<i32>>,
-    sort: Sort,
-    cut: Cut,
-    limit: i64,
-) -> Result<Part, CatalogError> {
-    if few.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Part::default());
-    }
-    let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
-    let classes = order::classes(conn, sort).await?;
-    let place = match cut.key() {
-        Some(key) if usize::from(key.class) < classes.len() => order::place(conn, key).await?,
-        _ => None,
-    };
-    let (cut, start) = match (&place, cut.key()) {
-        (Some(_), Some(key)) => (cut, usize::from(key.class)),
-        _ => (Cut::First, 0),
-    };
-    let back = matches!(cut, Cut::Before(_));
-    let wanted: Vec<usize> =
-        if back { (0..=start).rev().collect() } else { (start..classes.len()).collect() };
-    // Rows first, which the indexes alone tell; what stands on their lines is read for those that are shown.
-    let mut keys: Vec<PageKey> = Vec::with_capacity(limit + 1);
-    for class in wanted {
-        let query = match &few {
-            Some(rows) => updates::table.into_boxed().filter(updates::update_row.eq_any(rows)),
-            None => filter.walked(),
-        };
-        let query = classes[class].narrow(query, filter);
-        let query = order::sorted(query, sort, back, place.clone().filter(|_| class == start));
-        let missing = limit + 1 - keys.len();
-        let query = query.limit(missing as i64).select(updates::update_row);
-        let found: Vec<i32> = query.kept().load(conn).await?;
-        let class = u16::try_from(class).unwrap_or(u16::MAX);
-        keys.extend(found.into_iter().map(|update_row| PageKey { class, update_row }));
-        if keys.len() > limit {
-            break;
-        }
-    }
-    let more = keys.len() > limit;
-    keys.truncate(limit);
-    if back {
-        keys.reverse();
-    }
-    Ok(Part {
-        keys,
-        has_before: if back { more } else { cut != Cut::First },
-        has_after: if back { true } else { more },
-    })
-}
 
 /// Whether anything was ever published that can be approved.
 ///

@@ -4,18 +4,18 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, not, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Integer, Text};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel::sql_types::{Bool, Text};
+use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use super::files::{self, FileState};
+use super::files::FileState;
+use super::held::Held;
+use super::members::Members;
 use super::order::Column;
-use super::words::{FREQUENT, SAMPLE, Words};
+use super::words::Words;
+use crate::catalog::CatalogError;
 use crate::catalog::changes::ChangeKind;
-use crate::catalog::{CatalogError, categories};
-use crate::db::schema::{
-    approvals, declined_updates, update_categories, update_changes, update_search, updates,
-};
+use crate::db::schema::{approvals, declined_updates, update_changes, update_search, updates};
 
 /// Which decisions an update may have to be listed. "Own" and "mirrored" as in [`UpdateFilter::mirrored`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,12 +92,9 @@ pub(super) type Boxed<'a> = updates::BoxedQuery<'a, Pg>;
 pub(super) struct Resolved<'f> {
     filter: &'f UpdateFilter,
     words: Words,
-    /// One of the rows of each entry must be named.
-    members: Vec<Vec<i32>>,
-    /// It looks for one category and no words, and few updates name that.
-    is_rare_category: bool,
-    /// How many files are in a state, where that matters.
-    stored: files::Amount,
+    members: Members,
+    /// Of their files, where that matters.
+    held: Held,
 }
 
 impl<'f> Resolved<'f> {
@@ -110,20 +107,14 @@ impl<'f> Resolved<'f> {
         filter: &'f UpdateFilter,
         order: Column,
     ) -> Result<Self, CatalogError> {
-        let mut members = Vec::new();
-        for id in [filter.classification, filter.product].into_iter().flatten() {
-            members.push(categories::rows_with_descendants(conn, &[id]).await?);
-        }
-        let stored = match filter.files.is_some() || order == Column::Files {
-            true => files::stored(conn).await?,
-            false => files::Amount::Few,
+        let held = match (order, filter.files) {
+            (Column::Files, _) => Held::look(conn, None).await?,
+            (_, Some(state)) => Held::look(conn, Some(state)).await?,
+            (_, None) => Held::FewStored,
         };
         let words = Words::of(conn, &filter.text).await?;
-        let is_rare_category = match &members[..] {
-            [rows] if !words.looks_into_texts() => is_rare(conn, rows).await?,
-            _ => false,
-        };
-        Ok(Self { filter, words, members, is_rare_category, stored })
+        let members = Members::of(conn, filter, !words.looks_into_texts()).await?;
+        Ok(Self { filter, words, members, held })
     }
 
     /// Whether it has words or categories, and so may leave little.
@@ -136,9 +127,9 @@ impl<'f> Resolved<'f> {
         self.words.are_rare() || self.filter.run.is_some()
     }
 
-    /// How many files are stored.
-    pub fn stored(&self) -> files::Amount {
-        self.stored
+    /// What is known of files.
+    pub fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Whose decisions count.
@@ -148,15 +139,12 @@ impl<'f> Resolved<'f> {
 
     /// Everything that matches.
     pub fn query<'a>(&self) -> Boxed<'a> {
-        self.found(self.plain())
+        self.found(self.plain(), false)
     }
 
     /// The same for a walk through the list in its order, which ends soon.
     pub fn walked<'a>(&self) -> Boxed<'a> {
-        match &self.members[..] {
-            [rows] if self.is_rare_category => hashed_member_of(self.plain(), rows.clone()),
-            _ => self.query(),
-        }
+        self.found(self.plain(), true)
     }
 
     /// Without words and categories.
@@ -186,64 +174,25 @@ impl<'f> Resolved<'f> {
             };
         }
         if let Some(state) = filter.files {
-            query = query.filter(files::in_state(state, self.stored));
+            query = self.held.narrow(query, state);
         }
         decided(query, filter.approval, filter.mirrored)
     }
 
-    /// Narrows a query by words and categories. One index answers them together; for one alone, a look into the small
-    /// rows of the memberships costs half.
-    fn found<'a>(&self, mut query: Boxed<'a>) -> Boxed<'a> {
+    /// Narrows a query by words and categories. One index answers them together.
+    fn found<'a>(&self, mut query: Boxed<'a>, is_walk: bool) -> Boxed<'a> {
         for id in &self.words.ids {
             query = query.filter(updates::update_id.eq(*id));
         }
-        match &self.members[..] {
-            [] if !self.words.looks_into_texts() => return query,
-            [rows] if !self.words.looks_into_texts() => return member_of(query, rows.clone()),
-            _ => {}
+        if !self.words.looks_into_texts() {
+            return self.members.narrow(query, is_walk);
         }
-        let mut found =
-            self.words.narrow(update_search::table.select(update_search::update_row).into_boxed());
-        for rows in &self.members {
-            found = found.filter(update_search::categories.overlaps_with(rows.clone()));
+        if self.members.is_empty() && !self.words.are_rare() {
+            return query.filter(self.words.in_texts());
         }
-        query.filter(updates::update_row.eq_any(found))
+        let found = self.words.narrow(update_search::table.select(update_search::update_row).into_boxed());
+        query.filter(updates::update_row.eq_any(self.members.narrow_search(found)))
     }
-}
-
-/// Whether few of the newest updates name one of these categories.
-async fn is_rare(conn: &mut AsyncPgConnection, rows: &[i32]) -> QueryResult<bool> {
-    let newest =
-        update_search::table.select(update_search::update_row).order(update_search::update_row.desc());
-    let named = update_categories::table
-        .filter(update_categories::update_row.eq_any(newest.limit(SAMPLE)))
-        .filter(update_categories::category_row.eq_any(rows));
-    Ok(named.count().get_result::<i64>(conn).await? < FREQUENT)
-}
-
-/// Narrows a query to members of any of these categories.
-pub(super) fn member_of<'a>(query: Boxed<'a>, rows: Vec<i32>) -> Boxed<'a> {
-    let member = update_categories::table
-        .filter(update_categories::update_row.eq(updates::update_row))
-        .filter(update_categories::category_row.eq_any(rows));
-    query.filter(exists(member))
-}
-
-/// The same, with the members known before the first update is looked at: in a walk past many that are none. The test
-/// for truth keeps the planner from making a join of it.
-fn hashed_member_of<'a>(query: Boxed<'a>, rows: Vec<i32>) -> Boxed<'a> {
-    let member = sql::<Bool>(
-        "(updates.update_row IN (SELECT update_row FROM update_categories WHERE category_row = ANY(",
-    );
-    query.filter(member.bind::<Array<Integer>, _>(rows).sql("))) IS TRUE"))
-}
-
-/// Narrows a query to what names none of these categories.
-pub(super) fn no_member_of<'a>(query: Boxed<'a>, rows: Vec<i32>) -> Boxed<'a> {
-    let member = update_categories::table
-        .filter(update_categories::update_row.eq(updates::update_row))
-        .filter(update_categories::category_row.eq_any(rows));
-    query.filter(not(exists(member)))
 }
 
 /// Narrows a query to what was decided. No row means "not approved".

@@ -11,8 +11,9 @@ use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::files::{self, FileState};
-use super::filter::{Boxed, Resolved, declined, member_of, no_member_of, strongest};
+use super::files::FileState;
+use super::filter::{Boxed, Resolved, declined, strongest};
+use super::members::{member_of, no_member_of};
 use crate::catalog::{CatalogError, categories};
 use crate::db::Keep;
 use crate::db::schema::updates;
@@ -138,7 +139,7 @@ impl Class {
             Self::Unclassified { all } => no_member_of(query, all.clone()),
             Self::Action(action) => strongest(query, *action, mirrored),
             Self::Declined => declined(query, mirrored),
-            Self::Files(state) => query.filter(files::in_state(*state, filter.stored())),
+            Self::Files(state) => filter.held().narrow(query, *state),
         }
     }
 }

@@ -4,15 +4,18 @@
 //! is almost everywhere is only checked where another one was found, and words that are often together are found by
 //! walking through the list in its order.
 
+use diesel::expression::{AppearsOnTable, ValidGrouping, is_aggregate};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Text};
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::filter::lower;
 use crate::catalog::CatalogError;
 use crate::db::Keep;
-use crate::db::schema::update_search;
+use crate::db::schema::{update_search, updates};
 
 /// The newest updates in which words, and members of categories, are counted.
 pub(super) const SAMPLE: i64 = 500;
@@ -104,6 +107,11 @@ impl Words {
         !self.rare.is_empty()
     }
 
+    /// The condition on `updates` that their texts have the frequent ones.
+    pub fn in_texts(&self) -> InTexts {
+        InTexts(self.frequent.clone())
+    }
+
     /// Narrows a query to texts that have them.
     pub fn narrow<'a>(&self, mut query: Searched<'a>) -> Searched<'a> {
         for word in &self.rare {
@@ -122,6 +130,35 @@ pub(super) type Searched<'a> = diesel::helper_types::IntoBoxed<
     diesel::dsl::Select<update_search::table, update_search::update_row>,
     diesel::pg::Pg,
 >;
+
+/// A condition on `updates`: the text has all of these words. Reading texts is what takes longest, and only those of
+/// updates that meet the other conditions are read: each position, from 1, is compared with a zero that the planner
+/// takes for something of the update, so that it joins before it reads.
+#[derive(Debug, Clone)]
+pub(super) struct InTexts(Vec<String>);
+
+impl QueryFragment<Pg> for InTexts {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("EXISTS (SELECT FROM update_search s WHERE s.update_row = updates.update_row");
+        for word in &self.0 {
+            out.push_sql(" AND strpos(s.search, lower(");
+            out.push_bind_param::<Text, _>(word)?;
+            out.push_sql(")) > least(updates.update_row, 0)");
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl Expression for InTexts {
+    type SqlType = Bool;
+}
+
+impl AppearsOnTable<updates::table> for InTexts {}
+
+impl<G> ValidGrouping<G> for InTexts {
+    type IsAggregate = is_aggregate::No;
+}
 
 /// The ids and the other words of a search text that count.
 fn split(text: &str) -> (Vec<Uuid>, Vec<String>) {

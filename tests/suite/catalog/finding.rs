@@ -177,6 +177,7 @@ async fn every_order_holds_through_all_its_pages_in_both_ways() {
     database.client().await.batch_execute(decide).await.unwrap();
     let mut conn = database.conn().await;
     let filter = UpdateFilter { approval: updates::ApprovalFilter::Any, ..UpdateFilter::default() };
+    let all = updates::Count { at_least: 23, more: false };
     for column in Column::ALL {
         for descending in [true, false] {
             let sort = Sort { column, descending };
@@ -184,6 +185,9 @@ async fn every_order_holds_through_all_its_pages_in_both_ways() {
             loop {
                 let page = updates::list(&mut conn, &filter, sort, cut, 4).await.unwrap();
                 assert_eq!(page.has_before, !seen.is_empty(), "{sort:?}");
+                // what is counted first may be cut out of what was found
+                let counted = updates::page(&mut conn, &filter, sort, cut, 4).await.unwrap();
+                assert_eq!(counted, (page.clone(), all), "{sort:?}");
                 seen.extend(page.lines.clone());
                 pages.push(page.clone());
                 if !page.has_after {
@@ -198,6 +202,8 @@ async fn every_order_holds_through_all_its_pages_in_both_ways() {
             let before = Cut::Before(pages[3].lines[0].key);
             let back = updates::list(&mut conn, &filter, sort, before, 4).await.unwrap();
             assert_eq!(back, pages[2], "{sort:?}");
+            let counted = updates::page(&mut conn, &filter, sort, before, 4).await.unwrap();
+            assert_eq!(counted, (back, all), "{sort:?}");
             let in_order = match column {
                 Column::Title => seen.is_sorted_by_key(|line| line.title.clone()),
                 Column::Kb => seen.is_sorted_by_key(|line| line.kb.clone()),
@@ -213,6 +219,8 @@ async fn every_order_holds_through_all_its_pages_in_both_ways() {
     let lost = Cut::After(PageKey { class: 0, update_row: 1_000_000 });
     let page = updates::list(&mut conn, &filter, Sort::default(), lost, 4).await.unwrap();
     assert!(!page.has_before && page.lines.len() == 4, "a place that is gone is the beginning");
+    let counted = updates::page(&mut conn, &filter, Sort::default(), lost, 4).await.unwrap();
+    assert_eq!(counted, (page, all));
 }
 
 #[tokio::test]
@@ -242,18 +250,33 @@ async fn files_of_bundled_children_count_for_the_update() {
     bring(&database, &batch).await;
     let put = "INSERT INTO content_files (file_row, state) SELECT id,
         CASE get_byte(sha1, 0) WHEN 1 THEN 'stored' WHEN 2 THEN 'stored' WHEN 3 THEN 'wanted' ELSE 'failed' END FROM files";
-    database.client().await.batch_execute(put).await.unwrap();
-    for (state, wanted) in [
-        (updates::FileState::Stored, vec!["Update 10"]),
-        (updates::FileState::Coming, vec!["Update 11"]),
-        (updates::FileState::Failed, vec!["Update 12"]),
-        (updates::FileState::NotWanted, vec!["Update 13"]),
-    ] {
-        let filter = UpdateFilter { files: Some(state), ..UpdateFilter::default() };
-        assert_eq!(find(&database, filter.clone()).await, wanted, "{state:?}");
-        let mut conn = database.conn().await;
-        let page = updates::list(&mut conn, &filter, Sort::default(), Cut::First, 50).await.unwrap();
-        assert_eq!(page.lines[0].files, state, "the line says the same as the filter");
+    let client = database.client().await;
+    client.batch_execute(put).await.unwrap();
+    let few = "SELECT";
+    let many_coming = "WITH more AS (INSERT INTO files (sha1, size, name)
+            SELECT decode(lpad(to_hex(n), 40, '0'), 'hex'), 1, 'f' FROM generate_series(1, 5001) n RETURNING id)
+        INSERT INTO content_files (file_row, state) SELECT id, 'wanted' FROM more";
+    let many_stored =
+        "UPDATE content_files c SET state = 'stored' FROM files f WHERE f.id = c.file_row AND f.size = 1";
+    let states = [
+        (updates::FileState::Stored, "Update 10"),
+        (updates::FileState::Coming, "Update 11"),
+        (updates::FileState::Failed, "Update 12"),
+        (updates::FileState::NotWanted, "Update 13"),
+    ];
+    let mut conn = database.conn().await;
+    for amount in [few, many_coming, many_stored] {
+        client.batch_execute(amount).await.unwrap();
+        for (state, wanted) in states {
+            let filter = UpdateFilter { files: Some(state), ..UpdateFilter::default() };
+            assert_eq!(find(&database, filter.clone()).await, [wanted], "{state:?} {amount}");
+            let page = updates::list(&mut conn, &filter, Sort::default(), Cut::First, 50).await.unwrap();
+            assert_eq!(page.lines[0].files, state, "the line says the same as the filter");
+        }
+        let sort = Sort { column: Column::Files, descending: false };
+        let page = updates::list(&mut conn, &UpdateFilter::default(), sort, Cut::First, 50).await.unwrap();
+        let listed: Vec<_> = page.lines.iter().map(|line| (line.files, line.title.as_str())).collect();
+        assert_eq!(listed, states, "{amount}");
     }
 }
 

@@ -190,25 +190,31 @@ async fn rare_and_frequent_words_and_categories_find_what_is_there() {
         text: text.to_owned(),
         ..UpdateFilter::default()
     };
-    for (filter, words, category) in [
-        (text("Cumulative"), vec!["cumulative"], None), // one of eight
-        (text("office arm64"), vec!["office", "arm64"], None), // each often, together seldom
-        (text("install 777"), vec!["install", "777"], None), // one everywhere, one rare
-        (text("100% zeppelin"), vec!["100\\%", "zeppelin"], None),
-        (of(30, ""), vec![], Some(30)), // one of sixty
-        (of(3, ""), vec![], Some(3)),   // one of six
-        (of(30, "security"), vec!["security"], Some(30)),
+    let both = |product, class| UpdateFilter { classification: Some(id(class)), ..of(product, "") };
+    for (filter, words, categories) in [
+        (text("Cumulative"), vec!["cumulative"], vec![]), // one of eight
+        (text("cumulative Install"), vec!["cumulative", "install"], vec![]),
+        (text("office arm64"), vec!["office", "arm64"], vec![]), // each often, together seldom
+        (text("install 777"), vec!["install", "777"], vec![]),   // one everywhere, one rare
+        (text("100% zeppelin"), vec!["100\\%", "zeppelin"], vec![]),
+        (of(30, ""), vec![], vec![30]), // one of sixty
+        (of(3, ""), vec![], vec![3]),   // one of six
+        (of(30, "security"), vec!["security"], vec![30]),
+        (both(3, 71), vec![], vec![3, 71]),   // one of seventy
+        (both(30, 71), vec![], vec![30, 71]), // one of seven hundred
     ] {
         let patterns: Vec<String> = words.iter().map(|word| format!("%{word}%")).collect();
         let sql = "SELECT u.update_id FROM updates u JOIN update_search s USING (update_row)
             WHERE NOT u.expired AND s.search LIKE ALL ($1)
               AND NOT EXISTS (SELECT FROM declined_updates d WHERE d.update_id = u.update_id)
-              AND ($2::int IS NULL OR EXISTS (SELECT FROM update_categories m
-                   WHERE m.update_row = u.update_row AND (m.category_row = $2 OR m.category_row IN
-                       (SELECT update_row FROM update_categories WHERE category_row = $2))))
+              AND NOT EXISTS (SELECT FROM unnest($2::int[]) wanted (row) WHERE NOT EXISTS (
+                   SELECT FROM update_categories m
+                   WHERE m.update_row = u.update_row AND (m.category_row = wanted.row OR m.category_row IN
+                       (SELECT update_row FROM update_categories WHERE category_row = wanted.row))))
             ORDER BY u.created DESC, u.update_row DESC";
-        let rows = client.query(sql, &[&patterns, &category.map(|row: i32| row)]).await.unwrap();
+        let rows = client.query(sql, &[&patterns, &categories]).await.unwrap();
         let expected: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(expected.is_empty(), words.contains(&"zeppelin"), "{filter:?}");
         let (mut found, mut cut) = (Vec::new(), Cut::First);
         loop {
             let (page, count) = updates::page(&mut conn, &filter, Sort::default(), cut, 200).await.unwrap();
