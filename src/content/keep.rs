@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, XFS_SUPER_MAGIC, statfs};
 
-use super::partial::apart;
+use super::apart::{apart, hand_over};
 use super::{FileFacts, Store, StoreError};
 
 /// So many files are forced one by one: the disk may hold a lot that is none of ours.
@@ -35,7 +35,7 @@ impl Store {
     /// [`StoreError::Io`] for each file that did not get its name, or perhaps not for good.
     pub async fn keep(&self, files: Vec<Whole>) -> Vec<Result<(), StoreError>> {
         let (folder, count) = (self.folder().to_owned(), files.len());
-        let kept = apart(move || Ok(keep_now(&folder, &files))).await;
+        let kept = hand_over(move || Ok(keep_now(&folder, &files))).await;
         let kept = kept.unwrap_or_else(|error| {
             let text = error.to_string();
             (0..count).map(|_| Err(io::Error::other(text.clone()))).collect()

@@ -6,6 +6,7 @@
 //! to `downstream`.
 
 mod alone;
+mod apart;
 mod bucket;
 pub mod checks;
 pub mod chosen;
@@ -26,6 +27,7 @@ pub mod verify;
 mod waiting;
 pub mod wanted;
 
+pub use apart::Threads;
 pub use declined::is_declined;
 pub use error::{ContentError, StoreError};
 pub use facts::FileFacts;

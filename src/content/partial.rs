@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::fs;
 
 use super::alone::open_alone;
+use super::apart::{apart, hand_over};
 use super::digests::Digests;
 use super::keep::Whole;
 use super::mark::MARK;
@@ -46,7 +47,6 @@ impl Store {
     /// As for [`Store::open_partial`] and [`Store::has_right`].
     pub async fn begin(&self, file: &FileFacts) -> Result<Option<Partial>, StoreError> {
         if self.bucket().is_none() {
-            // Nearly every file is one that is not here.
             let unless = Some(self.folder().join(file.place()));
             if let Some(partial) = self.open_unless(file, unless).await? {
                 return Ok(Some(partial));
@@ -78,39 +78,54 @@ impl Store {
         let folder = self.folder().join(PARTIAL_DIR);
         let path = folder.join(file.sha1.to_hex_upper());
         let mark = self.bucket().is_none().then(|| self.folder().join(MARK));
-        let (place, size) = (path.clone(), file.size);
+        let place = path.clone();
         let opened = apart(move || {
-            let is_there = || unless.as_ref().map_or(Ok(false), |unless| unless.try_exists());
-            if is_there()? {
-                return Ok(Err(NotOpened::There));
-            }
             if !mark.map_or(Ok(true), |mark| mark.try_exists())? {
                 return Ok(Err(NotOpened::Strange));
             }
-            let mut file = open_alone(&folder, &place)?;
-            // Whoever had it open until now may have given it its name, so that this is a new one.
-            if is_there()? {
-                if file.metadata()?.len() == 0 {
+            let (opened, len) = match open_alone(&place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    std::fs::create_dir_all(&folder)?;
+                    open_alone(&place)?
+                }
+                opened => opened?,
+            };
+            // Nearly every file is one that is not here. Looked for only now, because whoever had it open until now may
+            // have given it its name, so that this is a new one.
+            if unless.as_ref().map_or(Ok(false), |unless| unless.try_exists())? {
+                if len == 0 {
                     std::fs::remove_file(&place)?;
                 }
                 return Ok(Err(NotOpened::There));
             }
-            let mut digests = Digests::default();
-            match file.metadata()?.len() {
-                0 => {}
-                len if len > size => file.set_len(0)?,
-                _ => digests.read_now(&mut file)?,
-            }
-            Ok(Ok((file, digests)))
+            Ok(Ok((Arc::new(opened), len)))
         });
-        let (file_here, digests) = match opened.await? {
-            Ok((file, digests)) => (Arc::new(file), digests),
+        let (opened, len) = match opened.await? {
+            Ok(opened) => opened,
             Err(NotOpened::There) => return Ok(None),
             Err(NotOpened::Strange) => return Err(self.strange()),
         };
+        let digests = beginning(&opened, len, file.size).await?;
         let (facts, store) = (file.clone(), self.clone());
         let waiting = Waiting::default();
-        Ok(Some(Partial { file: file_here, path, digests, waiting, facts, store }))
+        Ok(Some(Partial { file: opened, path, digests, waiting, facts, store }))
+    }
+}
+
+/// The digests of what is here of a file; too much of it is thrown away.
+async fn beginning(opened: &Arc<File>, len: u64, size: u64) -> Result<Digests, StoreError> {
+    let file = opened.clone();
+    match len {
+        0 => Ok(Digests::default()),
+        len if len > size => apart(move || file.set_len(0)).await.map(|()| Digests::default()),
+        _ => {
+            hand_over(move || {
+                let mut digests = Digests::default();
+                digests.read_now(&mut &*file)?;
+                Ok(digests)
+            })
+            .await
+        }
     }
 }
 
@@ -238,13 +253,6 @@ fn only_ours(file: &File, size: u64) -> io::Result<()> {
     }
     file.set_len(0)?;
     Err(io::Error::other("somebody else wrote to the unfinished file; it is fetched again"))
-}
-
-/// Does what may wait for the disk on a thread for that.
-pub(super) async fn apart<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??)
 }
 
 #[cfg(test)]

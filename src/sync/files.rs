@@ -1,5 +1,6 @@
 //! The background job that fetches wanted files, several at a time, until none is wanted.
 
+mod board;
 mod fetcher;
 mod ledger;
 mod problem;

@@ -1,31 +1,32 @@
-//! Which files are under way at once, and what becomes of their rows.
+//! Looks after those who fetch: what is due, by which way it comes, and that what has come is written down.
 
-use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::Utc;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
 
-use super::fetcher::{self, Fetcher, Shared};
-use super::ledger::{Ended, Ledger};
-use crate::content::limits::{self, Limits};
-use crate::content::wanted::{self, Begun, Wanted};
+use super::board::Board;
+use super::fetcher::{self, Shared};
+use super::ledger::Ledger;
+use crate::content::Threads;
+use crate::content::limits;
+use crate::content::wanted;
 use crate::db::schema::sync_options;
 use crate::sync::SyncError;
 use crate::sync::context::SyncContext;
 
-/// Due files that are known at once; those of a busy host wait.
+/// Due files that are looked for at once; those of a busy host wait.
 const DUE_MAX: i64 = 1_000;
-/// Files that have come and are not written down yet; more are not begun then.
-const ENDED_MAX: usize = 256;
 /// Between two looks at the settings, at what is due, and at the place of the files.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at a full disk.
 const FULL_WAIT: Duration = Duration::from_secs(10);
+/// Threads on which files come, at most.
+const THREADS_MAX: usize = 8;
 
 /// Fetches until nothing is wanted.
 ///
@@ -36,6 +37,7 @@ pub(super) async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
     let mut queue = Queue::new(context).await?;
     loop {
         queue.look().await?;
+        queue.send();
         if !queue.is_idle() {
             queue.work().await?;
             continue;
@@ -46,36 +48,22 @@ pub(super) async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
         if wanted::next_try(&mut *context.pool.get().await?).await?.is_none() {
             return Ok(());
         }
-        tokio::time::sleep(if queue.is_ready { LOOK_EVERY } else { FULL_WAIT }).await;
+        tokio::time::sleep(if queue.board.is_ready() { LOOK_EVERY } else { FULL_WAIT }).await;
     }
 }
 
-/// A file that is under way.
-struct UnderWay {
-    host: String,
-    begun: Begun,
-    /// Bytes that were here when it began.
-    here: Arc<AtomicU64>,
-    /// The list says so; a file that is here within a moment never gets there.
-    is_noted: bool,
-}
-
-/// What is due, what is under way, and by which way. A file that has come makes room for the next at once; what has come
-/// while the ones before it are kept and written down is written down together.
+/// Sees to it that there is always a file to be fetched next, and that what has come is written down: what has come while
+/// the files before it are kept and written down is written down together.
 struct Queue<'a> {
     context: &'a SyncContext,
     shared: Arc<Shared>,
-    fetcher: Arc<Fetcher>,
-    limits: Limits,
-    /// The store takes files.
-    is_ready: bool,
-    /// With their hosts.
-    due: VecDeque<(Wanted, String)>,
-    /// All that is due is in `due`, under way or ended.
+    board: Arc<Board>,
+    /// All that is due is known to the board.
     is_all: bool,
-    running: JoinSet<Ended>,
-    under_way: HashMap<Id, UnderWay>,
-    ended: Vec<Ended>,
+    /// Those who fetch, each one file after the other.
+    workers: JoinSet<()>,
+    /// Where they work.
+    threads: Threads,
     /// `None` while it is `settling`.
     ledger: Option<Ledger>,
     /// The ledger comes back from what it was writing down; at most one.
@@ -88,158 +76,100 @@ impl<'a> Queue<'a> {
     async fn new(context: &'a SyncContext) -> Result<Self, SyncError> {
         let shared = Arc::<Shared>::default();
         let limits = limits::load(&mut *context.pool.get().await?).await?;
+        let fetcher = Arc::new(fetcher::fetcher(context, shared.clone()).await?);
         Ok(Self {
-            fetcher: Arc::new(fetcher::fetcher(context, shared.clone()).await?),
             context,
             shared,
-            limits,
-            is_ready: false,
-            due: VecDeque::new(),
+            board: Arc::new(Board::new(fetcher, limits)),
             is_all: false,
-            running: JoinSet::new(),
-            under_way: HashMap::new(),
-            ended: Vec::new(),
+            workers: JoinSet::new(),
+            threads: threads()?,
             ledger: Some(Ledger::new(context.pool.clone())),
             settling: JoinSet::new(),
             settled: Vec::new(),
         })
     }
 
-    /// Nothing is under way, and everything that ended is written down.
+    /// Nobody fetches, and everything that ended is written down.
     fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.ended.is_empty() && self.settling.is_empty()
+        self.workers.is_empty() && !self.board.has_ended() && self.settling.is_empty()
     }
 
-    /// Reads settings and limits, looks whether the store takes files, and begins what is due.
+    /// Reads settings and limits, looks whether the store takes files, and lists what is due. Those who fetch go on
+    /// meanwhile with what was listed before.
     async fn look(&mut self) -> Result<(), SyncError> {
         let pool = &self.context.pool;
         let mut conn = pool.get().await?;
-        self.limits = limits::load(&mut conn).await?;
+        let limits = limits::load(&mut conn).await?;
         let (version, zone): (i64, String) = sync_options::table
             .select((sync_options::version, sync_options::schedule_time_zone))
             .first(&mut conn)
             .await?;
-        self.shared.bandwidth.set(self.limits.rate_at(time_of_day(&zone)));
-        if (version, self.limits.version) != self.fetcher.versions {
-            // What is under way ends as it began; what begins now goes the new way.
+        self.shared.bandwidth.set(limits.rate_at(time_of_day(&zone)));
+        let mut fetcher = self.board.fetcher();
+        if (version, limits.version) != fetcher.versions {
             drop(conn);
-            self.fetcher = Arc::new(fetcher::fetcher(self.context, self.shared.clone()).await?);
+            fetcher = Arc::new(fetcher::fetcher(self.context, self.shared.clone()).await?);
             conn = pool.get().await?;
         }
-        self.is_ready = self.fetcher.is_ready(&mut conn).await?;
-        let fresh = self.under_way.values_mut().filter(|one| !one.is_noted);
-        let begun: Vec<Begun> = fresh
-            .map(|one| {
-                one.is_noted = true;
-                Begun { bytes: AtomicU64::load(&one.here, Ordering::Relaxed), ..one.begun }
-            })
-            .collect();
-        wanted::note_begun(&mut conn, &begun).await?;
-        self.due.clear();
-        self.is_all = false;
-        self.begin(&mut conn).await
+        let is_ready = fetcher.is_ready(&mut conn).await?;
+        self.board.set(fetcher, limits, is_ready);
+        wanted::note_begun(&mut conn, &self.board.note_fresh()).await?;
+        self.list(&mut conn, true).await
     }
 
-    /// Begins files until all places are taken, or nothing more is due.
-    async fn begin(&mut self, conn: &mut AsyncPgConnection) -> Result<(), SyncError> {
-        self.begin_known();
-        while !self.is_all && self.is_ready && self.due.is_empty() && self.has_place() {
-            let due = wanted::due(conn, &self.held(), DUE_MAX).await?;
-            self.is_all = due.len() < usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
-            for file in due {
-                let host = self.fetcher.host(&file);
-                self.due.push_back((file, host));
-            }
-            self.begin_known();
+    /// Lists what is due, after what is listed already or in its place.
+    async fn list(&mut self, conn: &mut AsyncPgConnection, in_place: bool) -> Result<(), SyncError> {
+        let mut due = Vec::new();
+        if self.board.is_ready() {
+            let mut held = self.board.held(!in_place);
+            held.extend_from_slice(&self.settled);
+            due = wanted::due(conn, &held, DUE_MAX).await?;
         }
+        self.is_all = due.len() < usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
+        self.board.list(due, in_place);
         Ok(())
     }
 
-    /// Rows of files that are wanted and somewhere on their way.
-    fn held(&self) -> Vec<i32> {
-        let under_way = self.under_way.values().map(|one| one.begun.file_row);
-        let ended = self.ended.iter().map(|one| one.file.file_row);
-        under_way.chain(ended).chain(self.settled.iter().copied()).collect()
-    }
-
-    fn has_place(&self) -> bool {
-        self.running.len() < usize::from(self.limits.workers) && self.ended.len() < ENDED_MAX
-    }
-
-    /// Begins what is known to be due, as far as there is a place for it.
-    fn begin_known(&mut self) {
-        if !self.is_ready {
-            return;
+    /// Sends as many to work as there are places.
+    fn send(&mut self) {
+        for _ in 0..self.board.places() {
+            self.workers.spawn_on(self.board.clone().work(), self.threads.handle());
         }
-        let mut waiting = VecDeque::new();
-        while self.has_place() {
-            let Some((file, host)) = self.due.pop_front() else { break };
-            let of_host = self.under_way.values().filter(|one| one.host == host).count();
-            if of_host < usize::from(self.limits.per_host) {
-                self.start(file, host);
-            } else {
-                waiting.push_back((file, host));
-            }
-        }
-        waiting.append(&mut self.due);
-        self.due = waiting;
     }
 
-    fn start(&mut self, file: Wanted, host: String) {
-        let (fetcher, file_row) = (self.fetcher.clone(), file.file_row);
-        let here = Arc::<AtomicU64>::default();
-        let found = here.clone();
-        let handle = self.running.spawn(async move {
-            let mut restarted = false;
-            let result = fetcher.fetch(&file, &found, &mut restarted).await;
-            Ended { file, result, restarted }
-        });
-        let begun = Begun { file_row, at: Utc::now(), bytes: 0 };
-        self.under_way.insert(handle.id(), UnderWay { host, begun, here, is_noted: false });
-    }
-
-    /// Until the next look: what has ended makes room for the next, and is written down.
+    /// Until the next look: what has ended is written down, and what is due is listed.
     async fn work(&mut self) -> Result<(), SyncError> {
-        let until = tokio::time::Instant::now() + LOOK_EVERY;
+        let until = Instant::now() + LOOK_EVERY;
         while !self.is_idle() {
             self.settle();
+            self.send();
             tokio::select! {
-                Some(ended) = self.running.join_next_with_id() => self.take(ended),
+                () = self.board.changed() => {}
+                Some(left) = self.workers.join_next() => told(left),
                 Some(settled) = self.settling.join_next() => self.take_back(settled)?,
-                () = tokio::time::sleep_until(until) => break,
+                () = sleep_until(until) => break,
             }
-            while let Some(ended) = self.running.try_join_next_with_id() {
-                self.take(ended);
+            while let Some(left) = self.workers.try_join_next() {
+                told(left);
             }
-            self.begin_known();
-            if self.due.is_empty() && !self.is_all && self.is_ready && self.has_place() {
-                self.begin(&mut *self.context.pool.get().await?).await?;
+            if !self.is_all && self.board.is_ready() && self.board.is_low() {
+                self.list(&mut *self.context.pool.get().await?, false).await?;
             }
         }
         Ok(())
-    }
-
-    fn take(&mut self, ended: Result<(Id, Ended), JoinError>) {
-        match ended {
-            Ok((id, file)) => {
-                self.under_way.remove(&id);
-                self.ended.push(file);
-            }
-            Err(error) => {
-                self.under_way.remove(&error.id());
-                tracing::error!(%error, "fetching a file panicked");
-            }
-        }
     }
 
     /// Begins to write down what has ended, unless the ledger is still writing.
     fn settle(&mut self) {
-        if self.ended.is_empty() {
+        let Some(mut ledger) = self.ledger.take() else { return };
+        let ended = self.board.take_ended();
+        if ended.is_empty() {
+            self.ledger = Some(ledger);
             return;
         }
-        let Some(mut ledger) = self.ledger.take() else { return };
-        let (fetcher, ended) = (self.fetcher.clone(), std::mem::take(&mut self.ended));
         self.settled = ended.iter().map(|one| one.file.file_row).collect();
+        let fetcher = self.board.fetcher();
         self.settling.spawn(async move {
             let settled = ledger.settle(&fetcher, ended).await;
             (ledger, settled)
@@ -258,6 +188,20 @@ impl<'a> Queue<'a> {
         self.ledger = Some(ledger);
         settled
     }
+}
+
+/// One of those who fetch has left; a file whose fetching broke off is due again.
+fn told(left: Result<(), JoinError>) {
+    if let Err(error) = left {
+        tracing::error!(%error, "fetching a file panicked");
+    }
+}
+
+/// One for each processor, but for machines with very many of them: there the network is slower.
+fn threads() -> Result<Threads, SyncError> {
+    let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    Threads::start(processors.clamp(2, THREADS_MAX))
+        .map_err(|error| SyncError::Unusable(format!("There are no threads to fetch files with: {error}")))
 }
 
 /// The time of day in the schedule's zone; in UTC when that is unknown.

@@ -170,13 +170,28 @@ async fn answer(stream: TcpStream, state: &State) -> io::Result<()> {
             break;
         }
     }
-    let now = state.now.fetch_add(1, Ordering::SeqCst) + 1;
-    state.most.fetch_max(now, Ordering::SeqCst);
     let mut sent = 0;
     let ended = give(&mut stream, state, &place, from, &mut sent).await;
-    state.now.fetch_sub(1, Ordering::SeqCst);
     state.asked.lock().unwrap().push(Asked { place, from, sent });
     ended
+}
+
+/// An answer that is under way: until its last bytes are sent, because whoever has those may ask for the next file before
+/// this side knows.
+struct UnderWay<'a>(&'a State);
+
+impl<'a> UnderWay<'a> {
+    fn begin(state: &'a State) -> Self {
+        let now = state.now.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most.fetch_max(now, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 async fn give(
@@ -186,6 +201,7 @@ async fn give(
     from: usize,
     sent: &mut usize,
 ) -> io::Result<()> {
+    let mut under_way = Some(UnderWay::begin(state));
     let file = state.files.lock().unwrap().get(place).cloned();
     let fault = state.faults.lock().unwrap().get(place).copied();
     let Some(file) = file else {
@@ -228,9 +244,13 @@ async fn give(
         if pause > 0 {
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
+        if *sent + piece.len() == end {
+            under_way = None;
+        }
         stream.write_all(piece).await?;
         *sent += piece.len();
     }
+    drop(under_way);
     stream.flush().await?;
     if matches!(fault, Some(Fault::Silent(_))) {
         // Until the other side has had enough.
