@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, XFS_SUPER_MAGIC, statfs};
 
-use super::apart::{apart, hand_over};
+use super::apart::hand_over;
 use super::{FileFacts, Store, StoreError};
 
 /// So many files are forced one by one: the disk may hold a lot that is none of ours.
@@ -52,7 +52,7 @@ impl Store {
             return Ok(());
         }
         let place = self.folder().join(file.place());
-        apart(move || {
+        hand_over(move || {
             File::open(&place)?.sync_data()?;
             force_name(&place)
         })

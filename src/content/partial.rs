@@ -78,29 +78,15 @@ impl Store {
         let folder = self.folder().join(PARTIAL_DIR);
         let path = folder.join(file.sha1.to_hex_upper());
         let mark = self.bucket().is_none().then(|| self.folder().join(MARK));
-        let place = path.clone();
-        let opened = apart(move || {
-            if !mark.map_or(Ok(true), |mark| mark.try_exists())? {
-                return Ok(Err(NotOpened::Strange));
+        let opening = Opening { folder, path: path.clone(), mark, unless };
+        let patient = opening.clone();
+        let opened = match apart(move || opening.open(false)).await {
+            Err(StoreError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                hand_over(move || patient.open(true)).await?
             }
-            let (opened, len) = match open_alone(&place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    std::fs::create_dir_all(&folder)?;
-                    open_alone(&place)?
-                }
-                opened => opened?,
-            };
-            // Nearly every file is one that is not here. Looked for only now, because whoever had it open until now may
-            // have given it its name, so that this is a new one.
-            if unless.as_ref().map_or(Ok(false), |unless| unless.try_exists())? {
-                if len == 0 {
-                    std::fs::remove_file(&place)?;
-                }
-                return Ok(Err(NotOpened::There));
-            }
-            Ok(Ok((Arc::new(opened), len)))
-        });
-        let (opened, len) = match opened.await? {
+            opened => opened?,
+        };
+        let (opened, len) = match opened {
             Ok(opened) => opened,
             Err(NotOpened::There) => return Ok(None),
             Err(NotOpened::Strange) => return Err(self.strange()),
@@ -109,6 +95,43 @@ impl Store {
         let (facts, store) = (file.clone(), self.clone());
         let waiting = Waiting::default();
         Ok(Some(Partial { file: opened, path, digests, waiting, facts, store }))
+    }
+}
+
+/// How an unfinished file is opened.
+#[derive(Clone)]
+struct Opening {
+    folder: PathBuf,
+    path: PathBuf,
+    /// What must be there; `None`: nothing.
+    mark: Option<PathBuf>,
+    /// What must not be there; `None`: nothing.
+    unless: Option<PathBuf>,
+}
+
+impl Opening {
+    /// The file, which nobody else has open, and its length. `is_patient`: it is waited for somebody else.
+    fn open(&self, is_patient: bool) -> io::Result<Result<(Arc<File>, u64), NotOpened>> {
+        let Self { folder, path, mark, unless } = self;
+        if !mark.as_ref().map_or(Ok(true), |mark| mark.try_exists())? {
+            return Ok(Err(NotOpened::Strange));
+        }
+        let (opened, len) = match open_alone(path, is_patient) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(folder)?;
+                open_alone(path, is_patient)?
+            }
+            opened => opened?,
+        };
+        // Nearly every file is one that is not here. Looked for only now, because whoever had it open until now may have
+        // given it its name, so that this is a new one.
+        if unless.as_ref().map_or(Ok(false), |unless| unless.try_exists())? {
+            if len == 0 {
+                std::fs::remove_file(path)?;
+            }
+            return Ok(Err(NotOpened::There));
+        }
+        Ok(Ok((Arc::new(opened), len)))
     }
 }
 

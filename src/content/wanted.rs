@@ -134,15 +134,19 @@ pub async fn note_begun(conn: &mut AsyncPgConnection, begun: &[Begun]) -> QueryR
     Ok(())
 }
 
-/// No file is under way: what a worker before had begun, it does no more.
+/// No file is under way: what a worker before had begun, it does no more. `only`: none of these is.
 ///
 /// # Errors
 /// The database's.
-pub async fn forget_begun(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
-    diesel::update(content_files::table.filter(content_files::begun_at.is_not_null()))
+pub async fn forget_begun(conn: &mut AsyncPgConnection, only: Option<&[i32]>) -> QueryResult<usize> {
+    let mut forget = diesel::update(content_files::table)
+        .filter(content_files::begun_at.is_not_null())
         .set(content_files::begun_at.eq(NO_MOMENT))
-        .execute(conn)
-        .await
+        .into_boxed();
+    if let Some(file_rows) = only {
+        forget = forget.filter(content_files::file_row.eq_any(file_rows));
+    }
+    forget.execute(conn).await
 }
 
 /// How many files a run wanted that are not here yet and are being fetched; one the source does not have yet is none.

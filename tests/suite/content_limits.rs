@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use weir::accounts::Role;
 use weir::content::limits::{self, Limits};
 
-use crate::files::{content, count, until};
+use crate::files::{content, count, stored, until};
 use crate::support::file_server::{FileServer, hurry, want};
 use crate::support::options::{change_options, use_upstream};
 use crate::support::{TestApp, Visitor};
@@ -67,6 +67,24 @@ async fn no_more_files_are_under_way_than_allowed_neither_in_all_nor_from_one_ho
         until("all came", async || count(&app, "stored").await == 30).await;
         assert_eq!(source.most(), most, "{workers} workers, {per_host} from one host");
     }
+}
+
+/// More than are listed at once, and more than may wait to be written down.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_files_each_is_asked_for_once() {
+    let source = FileServer::start().await;
+    let files: Vec<_> = (0..1_500).map(|number| source.offer(number, 500)).collect();
+    let app = follower(&source).await;
+    change(&app, |limits| (limits.workers, limits.per_host) = (16, 16)).await;
+    want(&app.db, &files).await;
+    until("all came", async || count(&app, "stored").await == 1_500).await;
+    let mut places: Vec<String> = source.asked().into_iter().map(|asked| asked.place).collect();
+    assert_eq!(places.len(), 1_500);
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 1_500);
+    assert_eq!(stored(&content(&app)).len(), 1_500);
+    assert_eq!(begun_files(&app).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

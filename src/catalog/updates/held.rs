@@ -1,7 +1,8 @@
 //! Finds updates by the state of their files.
 //!
 //! The way goes from the files up, to what an update consists of and then to the update itself. Where few files were
-//! ever wanted it is gone once for a list, and not again for its number and each of its parts.
+//! ever wanted it is gone once for a list, and not again for its number and each of its parts; files that are coming or
+//! have failed are so few that it does not matter.
 
 use std::collections::HashMap;
 

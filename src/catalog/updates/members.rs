@@ -22,7 +22,7 @@ diesel::postfix_operator!(IsTrue, " IS TRUE");
 pub(super) struct Members {
     /// One of the rows of each entry must be named.
     named: Vec<Vec<i32>>,
-    /// Few updates are members, and there is nothing else to find them by.
+    /// Few updates are members, and there are no words to find them by.
     are_few: bool,
 }
 

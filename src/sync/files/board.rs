@@ -2,7 +2,7 @@
 //!
 //! Whoever has fetched a file takes the next one from here, without waiting for anybody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::fetcher::Fetcher;
 use super::ledger::Ended;
+use super::problem::Problem;
 use crate::content::limits::Limits;
 use crate::content::wanted::{Begun, Wanted};
 
@@ -35,9 +36,17 @@ struct State {
     due: VecDeque<(Wanted, String)>,
     /// By row.
     under_way: HashMap<i32, UnderWay>,
+    /// How many are under way from each host.
+    from: HashMap<String, u16>,
     ended: Vec<Ended>,
+    /// Rows of what is being written down.
+    settling: Vec<i32>,
+    /// Rows of what was written down since the board was asked what it holds.
+    settled: HashSet<i32>,
     /// Somebody waits for the next one that ends.
     is_awaited: bool,
+    /// Somebody took a file since [`Board::is_busy`] was asked.
+    was_taken: bool,
 }
 
 /// A file that is under way.
@@ -59,8 +68,12 @@ impl Board {
             is_ready: false,
             due: VecDeque::new(),
             under_way: HashMap::new(),
+            from: HashMap::new(),
             ended: Vec::new(),
+            settling: Vec::new(),
+            settled: HashSet::new(),
             is_awaited: false,
+            was_taken: false,
         };
         Self { state: Mutex::new(state), bell: Notify::new() }
     }
@@ -83,43 +96,53 @@ impl Board {
         (state.fetcher, state.limits, state.is_ready) = (fetcher, limits, is_ready);
     }
 
-    /// Lists files that are due, after those that are listed already or in their place. What somebody took meanwhile is
-    /// none of them.
+    /// All places are taken, and have been since this was asked last.
+    pub fn is_busy(&self) -> bool {
+        let mut state = self.state();
+        let was_taken = std::mem::take(&mut state.was_taken);
+        !was_taken && !state.has_place()
+    }
+
+    /// Rows of files that are no longer due: they are under way, have ended or are being written down; with `and_listed`
+    /// also those that are listed here.
+    pub fn held(&self, and_listed: bool) -> Vec<i32> {
+        let state = &mut *self.state();
+        state.settled.clear();
+        let ended = state.ended.iter().map(|one| one.file.file_row);
+        let listed = state.due.iter().filter(|_| and_listed).map(|(file, _)| file.file_row);
+        let moving = state.under_way.keys().copied().chain(state.settling.iter().copied());
+        moving.chain(ended).chain(listed).collect()
+    }
+
+    /// Lists files that are due, after those that are listed already or in their place. What has moved on since the board
+    /// was asked what it holds is none of them.
     pub fn list(&self, due: Vec<Wanted>, in_place: bool) {
+        let fetcher = self.fetcher();
+        let due: Vec<(Wanted, String)> = due
+            .into_iter()
+            .map(|file| (fetcher.host(&file), file))
+            .map(|(host, file)| (file, host))
+            .collect();
         let state = &mut *self.state();
         if in_place {
             state.due.clear();
         }
-        for file in due {
-            let is_taken = state.under_way.contains_key(&file.file_row)
-                || state.ended.iter().any(|one| one.file.file_row == file.file_row);
-            if !is_taken {
-                let host = state.fetcher.host(&file);
+        let ended: HashSet<i32> = state.ended.iter().map(|one| one.file.file_row).collect();
+        for (file, host) in due {
+            let row = file.file_row;
+            let moved = state.under_way.contains_key(&row)
+                || ended.contains(&row)
+                || state.settling.contains(&row)
+                || state.settled.contains(&row);
+            if !moved {
                 state.due.push_back((file, host));
             }
         }
     }
 
-    /// Rows of the files that are under way or have ended; with `and_due` also of those that are listed.
-    pub fn held(&self, and_due: bool) -> Vec<i32> {
-        let state = self.state();
-        let ended = state.ended.iter().map(|one| one.file.file_row);
-        let due = state.due.iter().filter(|_| and_due).map(|(file, _)| file.file_row);
-        state.under_way.keys().copied().chain(ended).chain(due).collect()
-    }
-
     /// Few are listed.
     pub fn is_low(&self) -> bool {
         self.state().due.len() < DUE_MIN
-    }
-
-    /// How many could be begun now, at most.
-    pub fn places(&self) -> usize {
-        let state = self.state();
-        match state.next() {
-            Some(_) => state.due.len().min(usize::from(state.limits.workers) - state.under_way.len()),
-            None => 0,
-        }
     }
 
     /// Those under way that the list does not know of yet; it does from now on.
@@ -134,9 +157,18 @@ impl Board {
             .collect()
     }
 
-    /// What has ended since the last time. With none, [`Board::changed`] tells of the next.
+    /// Rows of those that are not under way any more.
+    pub fn that_left(&self, begun: &[Begun]) -> Vec<i32> {
+        let state = self.state();
+        begun.iter().map(|one| one.file_row).filter(|row| !state.under_way.contains_key(row)).collect()
+    }
+
+    /// What has ended since the last time, to be written down; what was taken before is written down by now. With none,
+    /// [`Board::changed`] tells of the next.
     pub fn take_ended(&self) -> Vec<Ended> {
-        let mut state = self.state();
+        let state = &mut *self.state();
+        state.settled.extend(state.settling.drain(..));
+        state.settling.extend(state.ended.iter().map(|one| one.file.file_row));
         state.is_awaited = state.ended.is_empty();
         std::mem::take(&mut state.ended)
     }
@@ -150,78 +182,84 @@ impl Board {
         self.bell.notified().await;
     }
 
-    /// Fetches one file after the other, until none can be begun.
-    pub async fn work(self: Arc<Self>) {
-        while let Some(taken) = self.take() {
-            taken.fetch().await;
-        }
-    }
-
-    fn take(self: &Arc<Self>) -> Option<Taken> {
+    /// The file that is begun next, if one may be begun now.
+    pub fn take(self: &Arc<Self>) -> Option<Taken> {
         let state = &mut *self.state();
         let (file, host) = state.next().and_then(|place| state.due.remove(place))?;
         if state.due.len() + 1 == DUE_MIN {
             self.bell.notify_one();
         }
+        state.was_taken = true;
         let here = Arc::<AtomicU64>::default();
         let begun = Begun { file_row: file.file_row, at: Utc::now(), bytes: 0 };
-        let place = Place { board: self.clone(), file_row: file.file_row };
-        let under_way = UnderWay { host, begun, here: here.clone(), is_noted: false };
-        state.under_way.insert(file.file_row, under_way);
-        Some(Taken { file, fetcher: state.fetcher.clone(), here, place })
+        *state.from.entry(host.clone()).or_default() += 1;
+        state.under_way.insert(file.file_row, UnderWay { host, begun, here: here.clone(), is_noted: false });
+        let ended = Ended { file, result: Err(Problem::BrokenOff), restarted: false };
+        Some(Taken { board: self.clone(), fetcher: state.fetcher.clone(), here, ended: Some(ended) })
     }
 }
 
 impl State {
+    fn has_place(&self) -> bool {
+        self.under_way.len() < usize::from(self.limits.workers) && self.ended.len() < ENDED_MAX
+    }
+
     /// The place of the file that is begun next.
     fn next(&self) -> Option<usize> {
-        let has_place =
-            self.under_way.len() < usize::from(self.limits.workers) && self.ended.len() < ENDED_MAX;
-        if !self.is_ready || !has_place {
+        if !self.is_ready || !self.has_place() {
             return None;
         }
-        let of_host = |host: &str| self.under_way.values().filter(|one| one.host == host).count();
-        self.due.iter().position(|(_, host)| of_host(host) < usize::from(self.limits.per_host))
+        let of_host = |host: &str| self.from.get(host).copied().unwrap_or(0);
+        self.due.iter().position(|(_, host)| of_host(host) < u16::from(self.limits.per_host))
+    }
+
+    fn leave(&mut self, file_row: i32) {
+        let Some(UnderWay { host, .. }) = self.under_way.remove(&file_row) else { return };
+        if let Some(count) = self.from.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                self.from.remove(&host);
+            }
+        }
     }
 }
 
-/// A file that somebody took to fetch it.
-struct Taken {
-    file: Wanted,
+/// A file that somebody took to fetch it. When this is dropped it has ended, also when fetching it broke off.
+pub(super) struct Taken {
+    board: Arc<Board>,
     fetcher: Arc<Fetcher>,
     here: Arc<AtomicU64>,
-    place: Place,
+    /// How it has ended if nothing else comes of it.
+    ended: Option<Ended>,
 }
 
 impl Taken {
-    async fn fetch(self) {
-        let Self { file, fetcher, here, place } = self;
-        let mut restarted = false;
-        let result = fetcher.fetch(&file, &here, &mut restarted).await;
-        place.end(Ended { file, result, restarted });
+    /// Fetches it, and then one after the other until none may be begun.
+    pub async fn work(self) {
+        let board = self.board.clone();
+        let mut next = Some(self);
+        while let Some(taken) = next {
+            taken.fetch().await;
+            next = board.take();
+        }
+    }
+
+    async fn fetch(mut self) {
+        if let Some(ended) = &mut self.ended {
+            ended.result = self.fetcher.fetch(&ended.file, &self.here, &mut ended.restarted).await;
+        }
     }
 }
 
-/// The place of a file that is under way. Given back with this value, also when fetching breaks off.
-struct Place {
-    board: Arc<Board>,
-    file_row: i32,
-}
-
-impl Place {
-    fn end(self, ended: Ended) {
-        let mut state = self.board.state();
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let Some(ended) = self.ended.take() else { return };
+        let state = &mut *self.board.state();
         // in one step, so that it is never in neither place
-        state.under_way.remove(&self.file_row);
+        state.leave(ended.file.file_row);
         state.ended.push(ended);
         if std::mem::take(&mut state.is_awaited) {
             self.board.bell.notify_one();
         }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.board.state().under_way.remove(&self.file_row);
     }
 }

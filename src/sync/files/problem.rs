@@ -23,6 +23,8 @@ pub(super) enum Problem {
     Host { host: String },
     #[error("The update source names no address for this file.")]
     NoAddress,
+    #[error("Fetching it broke off by a fault of Weir; its log says more.")]
+    BrokenOff,
 }
 
 impl Problem {
@@ -45,7 +47,7 @@ impl Problem {
                 Failure::Waiting
             }
             Self::Host { .. } | Self::NoAddress | Self::Unknown => Failure::Final,
-            Self::Store(_) | Self::Content(_) => Failure::Passing,
+            Self::Store(_) | Self::Content(_) | Self::BrokenOff => Failure::Passing,
         }
     }
 }

@@ -33,11 +33,11 @@ const THREADS_MAX: usize = 8;
 /// # Errors
 /// The database's, and settings that cannot be used. A file that does not come is none.
 pub(super) async fn fetch_all(context: &SyncContext) -> Result<(), SyncError> {
-    wanted::forget_begun(&mut *context.pool.get().await?).await?;
+    wanted::forget_begun(&mut *context.pool.get().await?, None).await?;
     let mut queue = Queue::new(context).await?;
     loop {
         queue.look().await?;
-        queue.send();
+        queue.begin();
         if !queue.is_idle() {
             queue.work().await?;
             continue;
@@ -58,18 +58,16 @@ struct Queue<'a> {
     context: &'a SyncContext,
     shared: Arc<Shared>,
     board: Arc<Board>,
-    /// All that is due is known to the board.
+    /// The last answer to what is due held all of it.
     is_all: bool,
     /// Those who fetch, each one file after the other.
     workers: JoinSet<()>,
-    /// Where they work.
-    threads: Threads,
+    /// Where they work. `None`: where everybody does.
+    threads: Option<Threads>,
     /// `None` while it is `settling`.
     ledger: Option<Ledger>,
-    /// The ledger comes back from what it was writing down; at most one.
+    /// The ledger comes back when nothing more is to be written down; at most one.
     settling: JoinSet<(Ledger, Result<(), SyncError>)>,
-    /// Rows of the files that are being settled.
-    settled: Vec<i32>,
 }
 
 impl<'a> Queue<'a> {
@@ -83,10 +81,9 @@ impl<'a> Queue<'a> {
             board: Arc::new(Board::new(fetcher, limits)),
             is_all: false,
             workers: JoinSet::new(),
-            threads: threads()?,
+            threads: threads(context)?,
             ledger: Some(Ledger::new(context.pool.clone())),
             settling: JoinSet::new(),
-            settled: Vec::new(),
         })
     }
 
@@ -114,27 +111,46 @@ impl<'a> Queue<'a> {
         }
         let is_ready = fetcher.is_ready(&mut conn).await?;
         self.board.set(fetcher, limits, is_ready);
-        wanted::note_begun(&mut conn, &self.board.note_fresh()).await?;
+        self.note_begun(&mut conn).await?;
+        if self.board.is_busy() {
+            // Large files: what follows them is looked for when one has come.
+            self.is_all = false;
+            self.board.list(Vec::new(), true);
+            return Ok(());
+        }
         self.list(&mut conn, true).await
+    }
+
+    /// Writes down what is under way.
+    async fn note_begun(&self, conn: &mut AsyncPgConnection) -> Result<(), SyncError> {
+        let fresh = self.board.note_fresh();
+        wanted::note_begun(conn, &fresh).await?;
+        // How these ended may have been written down before that they began.
+        let left = self.board.that_left(&fresh);
+        if !left.is_empty() {
+            wanted::forget_begun(conn, Some(&left)).await?;
+        }
+        Ok(())
     }
 
     /// Lists what is due, after what is listed already or in its place.
     async fn list(&mut self, conn: &mut AsyncPgConnection, in_place: bool) -> Result<(), SyncError> {
         let mut due = Vec::new();
         if self.board.is_ready() {
-            let mut held = self.board.held(!in_place);
-            held.extend_from_slice(&self.settled);
-            due = wanted::due(conn, &held, DUE_MAX).await?;
+            due = wanted::due(conn, &self.board.held(!in_place), DUE_MAX).await?;
         }
         self.is_all = due.len() < usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
         self.board.list(due, in_place);
         Ok(())
     }
 
-    /// Sends as many to work as there are places.
-    fn send(&mut self) {
-        for _ in 0..self.board.places() {
-            self.workers.spawn_on(self.board.clone().work(), self.threads.handle());
+    /// Begins files until all places are taken, or nothing more is listed.
+    fn begin(&mut self) {
+        while let Some(taken) = self.board.take() {
+            match &self.threads {
+                Some(threads) => self.workers.spawn_on(taken.work(), threads.handle()),
+                None => self.workers.spawn(taken.work()),
+            };
         }
     }
 
@@ -143,7 +159,7 @@ impl<'a> Queue<'a> {
         let until = Instant::now() + LOOK_EVERY;
         while !self.is_idle() {
             self.settle();
-            self.send();
+            self.begin();
             tokio::select! {
                 () = self.board.changed() => {}
                 Some(left) = self.workers.join_next() => told(left),
@@ -160,18 +176,24 @@ impl<'a> Queue<'a> {
         Ok(())
     }
 
-    /// Begins to write down what has ended, unless the ledger is still writing.
+    /// Begins to write down what has ended, and what ends meanwhile, unless somebody is at it.
     fn settle(&mut self) {
         let Some(mut ledger) = self.ledger.take() else { return };
-        let ended = self.board.take_ended();
+        let board = self.board.clone();
+        let ended = board.take_ended();
         if ended.is_empty() {
             self.ledger = Some(ledger);
             return;
         }
-        self.settled = ended.iter().map(|one| one.file.file_row).collect();
-        let fetcher = self.board.fetcher();
         self.settling.spawn(async move {
-            let settled = ledger.settle(&fetcher, ended).await;
+            let mut settled = ledger.settle(&board.fetcher(), ended).await;
+            while settled.is_ok() {
+                let ended = board.take_ended();
+                if ended.is_empty() {
+                    break;
+                }
+                settled = ledger.settle(&board.fetcher(), ended).await;
+            }
             (ledger, settled)
         });
     }
@@ -180,7 +202,6 @@ impl<'a> Queue<'a> {
         &mut self,
         settled: Result<(Ledger, Result<(), SyncError>), JoinError>,
     ) -> Result<(), SyncError> {
-        self.settled.clear();
         let (ledger, settled) = settled.unwrap_or_else(|error| {
             tracing::error!(%error, "writing down files panicked");
             (Ledger::new(self.context.pool.clone()), Ok(()))
@@ -190,17 +211,22 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// One of those who fetch has left; a file whose fetching broke off is due again.
+/// One of those who fetch has left.
 fn told(left: Result<(), JoinError>) {
     if let Err(error) = left {
         tracing::error!(%error, "fetching a file panicked");
     }
 }
 
-/// One for each processor, but for machines with very many of them: there the network is slower.
-fn threads() -> Result<Threads, SyncError> {
+/// One for each processor, at least two; with very many processors the network is slower. None for a bucket: the
+/// connections to it are everybody's, and would end with the threads on which they were opened.
+fn threads(context: &SyncContext) -> Result<Option<Threads>, SyncError> {
+    if context.content.store.bucket_address().is_some() {
+        return Ok(None);
+    }
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     Threads::start(processors.clamp(2, THREADS_MAX))
+        .map(Some)
         .map_err(|error| SyncError::Unusable(format!("There are no threads to fetch files with: {error}")))
 }
 

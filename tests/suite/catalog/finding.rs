@@ -220,7 +220,16 @@ async fn every_order_holds_through_all_its_pages_in_both_ways() {
     let page = updates::list(&mut conn, &filter, Sort::default(), lost, 4).await.unwrap();
     assert!(!page.has_before && page.lines.len() == 4, "a place that is gone is the beginning");
     let counted = updates::page(&mut conn, &filter, Sort::default(), lost, 4).await.unwrap();
-    assert_eq!(counted, (page, all));
+    assert_eq!(counted, (page.clone(), all));
+
+    let last = &page.lines[3];
+    let after = Cut::After(last.key);
+    let next = updates::list(&mut conn, &filter, Sort::default(), after, 4).await.unwrap();
+    let expire = "UPDATE updates SET expired = true WHERE update_row = $1";
+    database.client().await.execute(expire, &[&last.key.update_row]).await.unwrap();
+    let (page, count) = updates::page(&mut conn, &filter, Sort::default(), after, 4).await.unwrap();
+    assert_eq!(page, next, "a place that does not match any more is still a place");
+    assert_eq!(count.at_least, 22);
 }
 
 #[tokio::test]
