@@ -26,11 +26,12 @@ pub(super) fn open_alone(path: &Path, is_patient: bool) -> io::Result<(File, u64
                 return Ok((file, len));
             }
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if is_patient => {
-                std::thread::sleep(BETWEEN_LOOKS);
+            Err(TryLockError::WouldBlock) => {
+                if is_patient {
+                    std::thread::sleep(BETWEEN_LOOKS);
+                }
                 continue;
             }
-            Err(TryLockError::WouldBlock) => continue,
         }
         let here = file.metadata()?;
         if std::fs::metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (here.dev(), here.ino())) {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Integer, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::FileFacts;
+use crate::db::Keep;
 use crate::db::schema::{content_files, files};
 use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 
@@ -122,16 +123,23 @@ pub struct Begun {
 /// # Errors
 /// The database's.
 pub async fn note_begun(conn: &mut AsyncPgConnection, begun: &[Begun]) -> QueryResult<()> {
-    for one in begun {
-        diesel::update(content_files::table.find(one.file_row))
-            .set((
-                content_files::begun_at.eq(one.at),
-                content_files::begun_bytes.eq(i64::try_from(one.bytes).unwrap_or(i64::MAX)),
-            ))
-            .execute(conn)
-            .await?;
+    if begun.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let rows: Vec<i32> = begun.iter().map(|one| one.file_row).collect();
+    let moments: Vec<DateTime<Utc>> = begun.iter().map(|one| one.at).collect();
+    let bytes: Vec<i64> = begun.iter().map(|one| i64::try_from(one.bytes).unwrap_or(i64::MAX)).collect();
+    diesel::sql_query(
+        "UPDATE content_files c SET begun_at = b.at, begun_bytes = b.bytes
+         FROM unnest($1, $2, $3) b (file_row, at, bytes) WHERE c.file_row = b.file_row",
+    )
+    .bind::<Array<Integer>, _>(rows)
+    .bind::<Array<Timestamptz>, _>(moments)
+    .bind::<Array<BigInt>, _>(bytes)
+    .kept()
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// No file is under way: what a worker before had begun, it does no more. `only`: none of these is.

@@ -118,17 +118,13 @@ impl Board {
     /// was asked what it holds is none of them.
     pub fn list(&self, due: Vec<Wanted>, in_place: bool) {
         let fetcher = self.fetcher();
-        let due: Vec<(Wanted, String)> = due
-            .into_iter()
-            .map(|file| (fetcher.host(&file), file))
-            .map(|(host, file)| (file, host))
-            .collect();
+        let hosts: Vec<String> = due.iter().map(|file| fetcher.host(file)).collect();
         let state = &mut *self.state();
         if in_place {
             state.due.clear();
         }
         let ended: HashSet<i32> = state.ended.iter().map(|one| one.file.file_row).collect();
-        for (file, host) in due {
+        for (file, host) in due.into_iter().zip(hosts) {
             let row = file.file_row;
             let moved = state.under_way.contains_key(&row)
                 || ended.contains(&row)
