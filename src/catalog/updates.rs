@@ -125,7 +125,7 @@ pub async fn page(
     let found = conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
         let filter = Resolved::new(conn, filter, sort.column).await?;
-        let (count, few) = matches(conn, &filter, sort.column).await?;
+        let (count, few) = matches(conn, &filter).await?;
         Ok::<_, CatalogError>((cut_out(conn, &filter, few, sort, cut, limit).await?, count))
     });
     let (part, count) = found.await?;
@@ -146,7 +146,7 @@ pub async fn list(
     let found = conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
         let filter = Resolved::new(conn, filter, sort.column).await?;
-        let few = if filter.is_narrow() { matches(conn, &filter, sort.column).await?.1 } else { None };
+        let few = if filter.is_narrow() { matches(conn, &filter).await?.1 } else { None };
         cut_out(conn, &filter, few, sort, cut, limit).await
     });
     found.await?.read(conn).await
@@ -160,7 +160,7 @@ pub async fn count(conn: &mut AsyncPgConnection, filter: &UpdateFilter) -> Resul
     conn.transaction(async |conn| {
         conn.batch_execute(PLANNING).await?;
         let filter = Resolved::new(conn, filter, Column::Released).await?;
-        Ok(matches(conn, &filter, Column::Released).await?.0)
+        Ok(matches(conn, &filter).await?.0)
     })
     .await
 }

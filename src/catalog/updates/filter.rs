@@ -95,10 +95,12 @@ pub(super) struct Resolved<'f> {
     members: Members,
     /// Of their files, where that matters.
     held: Held,
+    /// The column that the list will be sorted by.
+    order: Column,
 }
 
 impl<'f> Resolved<'f> {
-    /// `order`: the column that the list will be sorted by.
+    /// Looks up what there is to be looked up for a list in this order.
     ///
     /// # Errors
     /// [`CatalogError::Query`] when the database fails.
@@ -114,7 +116,7 @@ impl<'f> Resolved<'f> {
         };
         let words = Words::of(conn, &filter.text).await?;
         let members = Members::of(conn, filter, !words.looks_into_texts()).await?;
-        Ok(Self { filter, words, members, held })
+        Ok(Self { filter, words, members, held, order })
     }
 
     /// Whether it has words or categories, and so may leave little.
@@ -125,6 +127,11 @@ impl<'f> Resolved<'f> {
     /// Whether finding what matches costs more than sorting it.
     pub fn is_dear(&self) -> bool {
         self.words.are_rare() || self.filter.run.is_some()
+    }
+
+    /// The column that the list will be sorted by.
+    pub fn order(&self) -> Column {
+        self.order
     }
 
     /// What is known of files.

@@ -39,11 +39,10 @@ pub(super) struct Few {
 pub(super) async fn matches(
     conn: &mut AsyncPgConnection,
     filter: &Resolved<'_>,
-    order: Column,
 ) -> Result<(Count, Option<Few>), CatalogError> {
     let most = if filter.is_dear() { DEAR_MAX } else { COUNT_MAX };
     let found = filter.query().limit(most + 1);
-    let is_sorted = order == Column::Released;
+    let is_sorted = filter.order() == Column::Released;
     // As one row: a thousand of them take longer to read than to find.
     let rows: Vec<i32> = match is_sorted {
         true => {
