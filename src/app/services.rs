@@ -12,7 +12,7 @@ use crate::content::Store;
 use crate::db::Pool;
 use crate::db::schema::server_identity;
 use crate::downstream::{self, NormalisePath, Services};
-use crate::listen::{Limits, Site, quiet_config};
+use crate::listen::{Limits, Site, other_methods, quiet_config};
 
 /// Largest request in bytes. A filter that names every product there is takes a tenth of it.
 const REQUEST_BYTES: usize = 4 * 1024 * 1024;
@@ -48,8 +48,10 @@ pub fn limits() -> Limits {
 
 /// What no service answers for: the status and its name, nothing about the program.
 #[catch(default)]
-fn refused(status: Status, _request: &Request<'_>) -> String {
-    format!("{status}\n")
+fn refused(status: Status, request: &Request<'_>) -> (Status, String) {
+    let wrong_method = status == Status::NotFound && other_methods(request).is_some();
+    let status = if wrong_method { Status::MethodNotAllowed } else { status };
+    (status, format!("{status}\n"))
 }
 
 /// Nothing here is a page: no browser may take it for one.
@@ -61,7 +63,12 @@ impl Fairing for PlainHeaders {
         Info { name: "headers of the services", kind: Kind::Response }
     }
 
-    async fn on_response<'r>(&self, _request: &'r Request<'_>, response: &mut Response<'r>) {
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        if let Some(methods) =
+            other_methods(request).filter(|_| response.status() == Status::MethodNotAllowed)
+        {
+            response.set_header(Header::new("Allow", methods));
+        }
         response.set_header(Header::new("X-Content-Type-Options", "nosniff"));
         response
             .set_header(Header::new("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"));

@@ -6,6 +6,7 @@ use super::shell::{self, SessionState, Shell};
 use super::submitted::FormFault;
 use crate::accounts::{AccountError, in_words};
 use crate::db::{is_away, is_disk_full};
+use crate::listen::other_methods;
 use askama::Template;
 use rocket::http::{Header, Method, Status};
 use rocket::request::Request;
@@ -277,12 +278,17 @@ async fn other<'r>(status: Status, request: &'r Request<'_>) -> Caught<'r> {
     if status == Status::InternalServerError {
         tracing::error!(request = incident, path = %shell::shown_path(request), "an answer failed");
     }
-    Caught { status, incident }
+    match other_methods(request).filter(|_| status == Status::NotFound) {
+        Some(methods) => Caught { status: Status::MethodNotAllowed, incident, methods: Some(methods) },
+        None => Caught { status, incident, methods: None },
+    }
 }
 
 struct Caught<'r> {
     status: Status,
     incident: &'r str,
+    /// Those that the address takes, when it does not take this one.
+    methods: Option<String>,
 }
 
 impl<'r> Responder<'r, 'static> for Caught<'r> {
@@ -291,6 +297,10 @@ impl<'r> Responder<'r, 'static> for Caught<'r> {
             Some(fault) if self.status == Status::UnprocessableEntity => fault,
             _ => sentence(self.status),
         };
-        show(request, self.status, heading(self.status), text, self.incident)
+        let mut response = show(request, self.status, heading(self.status), text, self.incident)?;
+        if let Some(methods) = self.methods {
+            response.set_header(Header::new("Allow", methods));
+        }
+        Ok(response)
     }
 }

@@ -190,7 +190,9 @@ async fn r201_every_error_page_is_for_people_with_a_number_and_nothing_of_the_in
     check(&[404], admin.get("/nowhere").await, "404");
     check(&[404], admin.get("/updates/not-a-guid").await, "404 for an update");
     let put = admin.request(Method::DELETE, "/users").header("Sec-Fetch-Site", "same-origin");
-    check(&[404, 405], admin.send(put.header("X-CSRF-Token", &token)).await, "405");
+    let refused = admin.send(put.header("X-CSRF-Token", &token)).await;
+    assert_eq!(refused.header("allow"), "GET, HEAD, POST");
+    check(&[405], refused, "405");
     // Refused before anything of the page is asked, so there is only the sentence and the number.
     let huge = admin.send(form(&admin, "/users", format!("name={}", "x".repeat(8 << 20)))).await;
     let broken = admin.send(admin.request(Method::GET, "/").header("Host", "a b")).await;
@@ -228,7 +230,7 @@ async fn r201_every_error_page_is_for_people_with_a_number_and_nothing_of_the_in
     }
     check(&[503], page, "503");
     app.db.accept_connections().await;
-    for status in [403, 404, 422, 429, 500, 503] {
+    for status in [403, 404, 405, 422, 429, 500, 503] {
         assert!(seen.contains(&status), "{status} was not seen: {seen:?}");
     }
 }

@@ -47,4 +47,6 @@ async fn r237_pages_are_not_on_the_services_port_and_services_not_on_the_console
     assert_eq!(app.ask_services("/").await.status(), 404);
     let soap = "/ServerSyncWebService/ServerSyncWebService.asmx";
     assert_eq!(app.visitor().post_raw(soap, &[]).await.status(), 404);
+    let asked = app.ask_services(soap).await;
+    assert_eq!((asked.status(), asked.header("allow")), (405, "POST"), "a service is only sent to");
 }
