@@ -34,12 +34,20 @@ impl Store {
         Ok(())
     }
 
+    /// Whether our mark is there; then nobody has to be asked which files should be.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Bucket`].
+    pub async fn is_ours(&self) -> Result<bool, StoreError> {
+        Ok(self.bucket().is_some_and(|bucket| bucket.is_ready()) || self.has_mark().await?)
+    }
+
     /// Whether there is neither our mark nor any of the files that should be there.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Bucket`].
     pub async fn is_strange(&self, known: &[FileFacts]) -> Result<bool, StoreError> {
-        if self.bucket().is_some_and(|bucket| bucket.is_ready()) || self.has_mark().await? {
+        if self.is_ours().await? {
             return Ok(false);
         }
         for file in known {

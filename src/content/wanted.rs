@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::FileFacts;
-use crate::db::Keep;
 use crate::db::schema::{content_files, files};
+use crate::db::{Keep, planning};
 use crate::protocol::ids::{Sha1Digest, Sha256Digest};
 
 /// Tries of one file before it counts as failed.
@@ -38,30 +38,35 @@ pub struct Wanted {
 /// Row, SHA-1, SHA-256, bytes, name, address; failed tries and the last reason.
 type Row = (i32, Vec<u8>, Option<Vec<u8>>, i64, String, String, (i32, String));
 
-/// Files whose time has come, at most `limit`, without those in `busy`.
+/// Files whose time has come, at most `limit`, without those in `busy`; those that wait longest first. They are read off
+/// the index in its order, however many there are: what is wanted together has one moment, and sorting all of it for each
+/// search took as long as writing down what had come.
 ///
 /// # Errors
 /// The database's.
 pub async fn due(conn: &mut AsyncPgConnection, busy: &[i32], limit: i64) -> QueryResult<Vec<Wanted>> {
-    let rows: Vec<Row> = content_files::table
-        .inner_join(files::table.on(files::id.eq(content_files::file_row)))
-        .filter(content_files::state.eq("wanted"))
-        .filter(content_files::next_try.le(diesel::dsl::now))
-        .filter(content_files::file_row.ne_all(busy))
-        .order((content_files::next_try, content_files::file_row))
-        .limit(limit)
-        .select((
-            files::id,
-            files::sha1,
-            files::sha256,
-            files::size,
-            files::name,
-            files::mu_url,
-            (content_files::attempts, content_files::last_error),
-        ))
-        .load(conn)
-        .await?;
-    Ok(rows.into_iter().filter_map(wanted).collect())
+    let rows = conn.transaction(async |conn| {
+        conn.batch_execute(planning::IN_ORDER).await?;
+        content_files::table
+            .inner_join(files::table.on(files::id.eq(content_files::file_row)))
+            .filter(content_files::state.eq("wanted"))
+            .filter(content_files::next_try.le(diesel::dsl::now))
+            .filter(content_files::file_row.ne_all(busy))
+            .order((content_files::next_try, content_files::file_row))
+            .limit(limit)
+            .select((
+                files::id,
+                files::sha1,
+                files::sha256,
+                files::size,
+                files::name,
+                files::mu_url,
+                (content_files::attempts, content_files::last_error),
+            ))
+            .load::<Row>(conn)
+            .await
+    });
+    Ok(rows.await?.into_iter().filter_map(wanted).collect())
 }
 
 /// A digest of a wrong length never gets into the catalogue.
@@ -179,9 +184,6 @@ pub async fn note_stored(
     conn: &mut AsyncPgConnection,
     file_rows: &[i32],
 ) -> QueryResult<Vec<(i32, Option<i64>)>> {
-    if file_rows.is_empty() {
-        return Ok(Vec::new());
-    }
     diesel::update(content_files::table.filter(content_files::file_row.eq_any(file_rows)))
         .set((
             content_files::state.eq("stored"),

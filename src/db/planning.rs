@@ -7,6 +7,11 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 /// yet, the planner would read them whole, each time again. Nothing is compiled: forbidden ways look dear to it.
 pub const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 
+/// For the first rows of many, in the order of an index: rows are read one after the other until there are enough. Where
+/// statistics tell nothing yet, the planner would read all and sort them.
+pub const IN_ORDER: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
+
 /// For statements over a whole catalogue: room to sort and hash in, for one of them at a time. Nothing is compiled, which
 /// takes longer than most of them read.
 pub const ROOMY: &str = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off";

@@ -13,6 +13,7 @@ mod catalog;
 mod cluster;
 mod connections;
 mod content_bucket;
+mod content_due;
 mod content_faults;
 mod content_limits;
 mod content_store;

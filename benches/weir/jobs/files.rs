@@ -36,7 +36,9 @@ const WANT: &str = "WITH f AS (INSERT INTO files (sha1, sha256, size, name)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::text[]) RETURNING id)
     INSERT INTO content_files (file_row) SELECT id FROM f";
 const TROUBLE: &str = "SELECT last_error FROM content_files WHERE last_error <> '' LIMIT 1";
-const STORED: &str = "SELECT count(*) FROM content_files WHERE state = 'stored'";
+/// By an index and the first row that it finds: who watches should take nothing from who is watched.
+const IS_DONE: &str =
+    "SELECT NOT EXISTS (SELECT FROM content_files WHERE state = 'wanted' ORDER BY next_try)";
 /// From the moment a worker took the job to the last file under its final name, forced to the disk.
 const SECONDS: &str = "SELECT extract(epoch FROM max(stored_at) -
         (SELECT min(started_at) FROM jobs WHERE kind = 'download'))::float8 FROM content_files";
@@ -62,6 +64,8 @@ struct Contest<'a> {
     /// What the others fetch has to be forced to the disk, too.
     durable: bool,
     weir: Vec<Fetched>,
+    /// Where the time of Weir's database went in the last turn.
+    slowest: Vec<(f64, i64, String)>,
     floor: Vec<Usage>,
     curl: Vec<Usage>,
     rclone: Vec<Usage>,
@@ -125,7 +129,8 @@ impl<'a> Contest<'a> {
         let files = Files::make(&folder.join("root"), sizes)?;
         let nginx = nginx.serve(&files.root, &folder.join("nginx")).await?;
         let (weir, floor, curl, rclone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { bench, files, nginx, folder, durable, weir, floor, curl, rclone })
+        let slowest = Vec::new();
+        Ok(Self { bench, files, nginx, folder, durable, weir, slowest, floor, curl, rclone })
     }
 
     /// Everybody fetches everything, one after the other, as often as was asked for.
@@ -150,7 +155,7 @@ impl<'a> Contest<'a> {
     }
 
     /// A fresh server with nothing else to do.
-    async fn fetch_with_weir(&self, turn: usize) -> Result<Fetched> {
+    async fn fetch_with_weir(&mut self, turn: usize) -> Result<Fetched> {
         let databases = &self.bench.databases;
         let url = databases.migrated(DATABASE).await?;
         product::choose_everything(&url, self.nginx.port).await?;
@@ -168,13 +173,15 @@ impl<'a> Contest<'a> {
         let client = weir::db::open_client(&url).await?;
         self.want(&client).await?;
         fetch_now(&url).await?;
+        databases.forget_statements().await?;
         let began = Instant::now();
-        while client.query_one(STORED, &[]).await?.get::<_, i64>(0) < self.files.facts.len() as i64 {
-            if let Some(row) = client.query_opt(TROUBLE, &[]).await? {
-                bail!("a file did not come: {}", row.get::<_, &str>(0));
-            }
+        while !client.query_one(IS_DONE, &[]).await?.get::<_, bool>(0) {
             ensure!(began.elapsed() < PATIENCE, "not all files came");
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+        self.slowest = databases.slowest(DATABASE).await?;
+        if let Some(row) = client.query_opt(TROUBLE, &[]).await? {
+            bail!("a file did not come: {}", row.get::<_, &str>(0));
         }
         let fetched = Fetched {
             seconds: client.query_one(SECONDS, &[]).await?.get(0),
@@ -265,7 +272,7 @@ impl<'a> Contest<'a> {
     fn details(&self) -> serde_json::Value {
         json!({
             "files": self.files.facts.len(), "bytes": self.files.bytes, "weir": self.weir,
-            "curl": self.curl, "rclone": self.rclone, "floor": self.floor,
+            "database_ms": self.slowest, "curl": self.curl, "rclone": self.rclone, "floor": self.floor,
         })
     }
 }

@@ -96,7 +96,8 @@ impl Drop for Promise<'_> {
 impl Fetcher {
     /// Whether the content folder takes files now. While it does not, nothing is fetched and no try is used up.
     pub async fn is_ready(&self, conn: &mut AsyncPgConnection) -> Result<bool, SyncError> {
-        let known = wanted::some_stored(conn).await?;
+        let is_ours = self.store.is_ours().await.unwrap_or(false); // what hinders is told below
+        let known = if is_ours { Vec::new() } else { wanted::some_stored(conn).await? };
         let ready = match self.store.make_ready(&known).await {
             Ok(()) => self.store.make_sure_of_room(0).await,
             Err(error) => Err(error),

@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::fetcher::Fetcher;
 use super::problem::Problem;
 use crate::accounts::audit;
 use crate::content::wanted::{self, Wanted};
 use crate::content::{StoreError, Whole};
-use crate::db::Pool;
 use crate::db::schema::sync_runs;
+use crate::db::{Pool, planning};
 use crate::sync::{SyncError, destinations};
 use crate::upstream::Traffic;
 
@@ -86,8 +86,12 @@ impl Ledger {
         fetcher: &Fetcher,
         stored: HashMap<i32, Wanted>,
     ) -> Result<(), SyncError> {
+        if stored.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<i32> = stored.keys().copied().collect();
         let of_runs = conn.transaction(async |conn| {
+            conn.batch_execute(planning::BY_INDEX).await?;
             let of_runs = wanted::note_stored(conn, &rows).await?;
             let mut sums: HashMap<i64, (i64, i64)> = HashMap::new();
             for (file_row, run_id) in &of_runs {
