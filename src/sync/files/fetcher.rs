@@ -9,7 +9,7 @@ use url::Url;
 
 use super::problem::Problem;
 use crate::content::wanted::{self, Wanted};
-use crate::content::{Partial, Store, StoreError, Whole, limits};
+use crate::content::{FileFacts, Partial, Store, StoreError, Whole, limits};
 use crate::db::schema::{server_identity, sources};
 use crate::settings::{self, SourceKind, SyncOptions};
 use crate::sync::SyncError;
@@ -96,10 +96,11 @@ impl Drop for Promise<'_> {
 impl Fetcher {
     /// Whether the content folder takes files now. While it does not, nothing is fetched and no try is used up.
     pub async fn is_ready(&self, conn: &mut AsyncPgConnection) -> Result<bool, SyncError> {
-        let is_ours = self.store.is_ours().await.unwrap_or(false); // what hinders is told below
-        let known = if is_ours { Vec::new() } else { wanted::some_stored(conn).await? };
-        let ready = match self.store.make_ready(&known).await {
-            Ok(()) => self.store.make_sure_of_room(0).await,
+        let ready = match self.store.is_ours().await {
+            Ok(is_ours) => {
+                let known = if is_ours { Vec::new() } else { wanted::some_stored(conn).await? };
+                self.make_ready(&known).await
+            }
             Err(error) => Err(error),
         };
         match &ready {
@@ -110,6 +111,12 @@ impl Fetcher {
             }
         }
         Ok(ready.is_ok())
+    }
+
+    /// Sees to it that the store takes files. The answer is the room there is.
+    async fn make_ready(&self, known: &[FileFacts]) -> Result<u64, StoreError> {
+        self.store.make_ready(known).await?;
+        self.store.make_sure_of_room(0).await
     }
 
     /// Gives files their final names, all together; one answer each.
