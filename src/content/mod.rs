@@ -7,6 +7,7 @@
 
 mod alone;
 mod apart;
+mod block;
 mod bucket;
 pub mod checks;
 pub mod chosen;
@@ -24,7 +25,6 @@ mod partial;
 mod room;
 pub mod store;
 pub mod verify;
-mod waiting;
 pub mod wanted;
 
 pub use apart::Threads;

@@ -11,27 +11,36 @@ use tokio::fs;
 
 use super::alone::open_alone;
 use super::apart::{apart, hand_over};
+use super::block::{self, Block};
 use super::digests::Digests;
 use super::keep::Whole;
 use super::mark::MARK;
-use super::waiting::Waiting;
 use super::{FileFacts, Store, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
 /// Where unfinished files are; no content address leads there.
 pub(super) const PARTIAL_DIR: &str = ".partial";
-/// Bytes that are hashed and written together, on a thread that may wait for the disk.
-const WRITE_BYTES: usize = 256 * 1024;
+/// Files from this size on are written past the page cache where that can be.
+const STRAIGHT_FROM_BYTES: u64 = 512 * 1024;
 
 /// A file on its way into the store. Dropping it keeps what came, for the next try.
 pub struct Partial {
     file: Arc<File>,
     path: PathBuf,
-    /// Of what is written.
-    digests: Digests,
-    waiting: Waiting,
+    came: Came,
     facts: FileFacts,
     store: Store,
+}
+
+/// What is here of it.
+#[derive(Default)]
+struct Came {
+    /// Of what is written.
+    digests: Digests,
+    /// What came since.
+    waiting: Block,
+    /// Blocks go past the page cache.
+    straight: bool,
 }
 
 impl Store {
@@ -78,6 +87,8 @@ impl Store {
         let folder = self.folder().join(PARTIAL_DIR);
         let path = folder.join(file.sha1.to_hex_upper());
         let mark = self.bucket().is_none().then(|| self.folder().join(MARK));
+        // What a bucket gets is read again at once.
+        let may_go_straight = self.bucket().is_none() && file.size >= STRAIGHT_FROM_BYTES;
         let opening = Opening { folder, path: path.clone(), mark, unless };
         let patient = opening.clone();
         let opened = match apart(move || opening.open(false)).await {
@@ -92,9 +103,9 @@ impl Store {
             Err(NotOpened::Strange) => return Err(self.strange()),
         };
         let digests = beginning(&opened, len, file.size).await?;
-        let (facts, store) = (file.clone(), self.clone());
-        let waiting = Waiting::default();
-        Ok(Some(Partial { file: opened, path, digests, waiting, facts, store }))
+        let straight = may_go_straight && block::goes_straight(&opened);
+        let came = Came { digests, waiting: Block::default(), straight };
+        Ok(Some(Partial { file: opened, path, came, facts: file.clone(), store: self.clone() }))
     }
 }
 
@@ -163,7 +174,7 @@ enum NotOpened {
 impl Partial {
     /// Bytes that are here.
     pub fn len(&self) -> u64 {
-        self.digests.len() + self.waiting.len() as u64
+        self.came.len()
     }
 
     /// Nothing is here yet.
@@ -181,8 +192,7 @@ impl Partial {
     /// # Errors
     /// [`StoreError::Io`].
     pub async fn start_over(&mut self) -> Result<(), StoreError> {
-        self.waiting = Waiting::default();
-        self.digests = Digests::default();
+        self.came = Came { straight: self.came.straight, ..Came::default() };
         let file = self.file.clone();
         apart(move || file.set_len(0)).await
     }
@@ -191,31 +201,20 @@ impl Partial {
     ///
     /// # Errors
     /// [`StoreError::Length`] for more than the file has; [`StoreError::Io`], after which nothing may be added.
-    pub async fn add(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+    pub async fn add(&mut self, mut bytes: Bytes) -> Result<(), StoreError> {
         let len = self.len() + bytes.len() as u64;
         if len > self.facts.size {
             self.start_over().await?;
             return Err(StoreError::Length { found: len, wanted: self.facts.size });
         }
-        self.waiting.add(bytes);
-        if self.waiting.len() >= WRITE_BYTES { self.write().await } else { Ok(()) }
-    }
-
-    /// Hashes and writes what waits.
-    async fn write(&mut self) -> Result<(), StoreError> {
-        let (waiting, mut digests) = self.take();
-        let file = self.file.clone();
-        self.digests = apart(move || {
-            put(&file, &waiting, &mut digests)?;
-            Ok(digests)
-        })
-        .await?;
-        Ok(())
-    }
-
-    /// What waits, and the digests of what is written.
-    fn take(&mut self) -> (Waiting, Digests) {
-        (std::mem::take(&mut self.waiting), std::mem::take(&mut self.digests))
+        loop {
+            self.came.take(&mut bytes, self.facts.size);
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let (file, mut came) = (self.file.clone(), std::mem::take(&mut self.came));
+            self.came = apart(move || came.put(&file).map(|()| came)).await?;
+        }
     }
 
     /// Checks length and digests. A file of a folder still has to get its final name ([`Store::keep`]); `None`: it is in
@@ -226,11 +225,11 @@ impl Partial {
     /// [`StoreError::Length`] keeps what came, [`StoreError::Digest`] throws it away; [`StoreError::Io`],
     /// [`StoreError::Bucket`].
     pub async fn finish(mut self) -> Result<Option<Whole>, StoreError> {
-        let (waiting, mut digests) = self.take();
+        let mut came = std::mem::take(&mut self.came);
         let (file, path, facts) = (self.file.clone(), self.path.clone(), self.facts.clone());
         let checked = apart(move || {
-            put(&file, &waiting, &mut digests)?;
-            let checked = digests.check(&facts);
+            came.put(&file)?;
+            let checked = came.digests.check(&facts);
             match &checked {
                 Ok(()) => only_ours(&file, facts.size)?,
                 Err(StoreError::Digest { .. }) => std::fs::remove_file(&path)?,
@@ -252,21 +251,32 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        for bytes in self.waiting.pieces() {
-            if (&*self.file).write_all(bytes).is_err() {
-                break; // what is lost here is fetched again
-            }
-        }
+        let _ = (&*self.file).write_all(self.came.waiting.bytes()); // what is lost here is fetched again
     }
 }
 
-/// Writes these bytes at the end of the file, and hashes them.
-fn put(mut file: &File, waiting: &Waiting, digests: &mut Digests) -> io::Result<()> {
-    for bytes in waiting.pieces() {
-        file.write_all(bytes)?;
-        digests.add(bytes);
+impl Came {
+    fn len(&self) -> u64 {
+        self.digests.len() + self.waiting.bytes().len() as u64
     }
-    Ok(())
+
+    /// Takes as many of these bytes, of a file of `size` bytes, as can wait.
+    fn take(&mut self, bytes: &mut Bytes, size: u64) {
+        if self.waiting.bytes().is_empty() && !bytes.is_empty() {
+            let at = self.digests.len();
+            self.waiting.begin(at, size - at);
+        }
+        self.waiting.take(bytes);
+    }
+
+    /// Writes what waits at the end of the file, and hashes it.
+    fn put(&mut self, file: &File) -> io::Result<()> {
+        let bytes = self.waiting.bytes();
+        block::write(file, self.digests.len(), bytes, &mut self.straight)?;
+        self.digests.add(bytes);
+        self.waiting.clear();
+        Ok(())
+    }
 }
 
 /// The file has as many bytes as were counted; one with more is emptied.
@@ -301,6 +311,7 @@ mod tests {
             partial.add(content.slice(at..at + 29_000)).await.unwrap();
             partial.add(content.slice(at + 29_000..at + 30_000)).await.unwrap();
         }
+        assert!(partial.came.straight || !block::goes_straight(&partial.file));
         drop(partial);
         assert!(!store.holds(&file).await.unwrap());
         let mut partial = store.open_partial(&file).await.unwrap();

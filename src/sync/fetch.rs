@@ -77,7 +77,12 @@ impl ListState {
     fn next(&mut self, batch_size: usize) -> Option<Vec<RevisionKey>> {
         if self.returned.is_empty() && !self.untouched.is_empty() {
             let rest = self.untouched.len().saturating_sub(batch_size);
-            return Some(self.untouched.drain(rest..).rev().collect());
+            let batch = self.untouched.drain(rest..).rev().collect();
+            // Half a million are 10 MB, which are given back while they are worked off.
+            if rest < self.untouched.capacity() / 8 * 7 {
+                self.untouched.shrink_to_fit();
+            }
+            return Some(batch);
         }
         self.returned.pop_front()
     }
