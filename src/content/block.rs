@@ -12,7 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, fstatfs};
 
 /// Bytes that are hashed and written together.
-pub(super) const BLOCK_BYTES: usize = 256 * 1024;
+const BLOCK_BYTES: usize = 256 * 1024;
 /// Every disk takes blocks that begin and end at multiples of this.
 const STEP_BYTES: usize = 4096;
 
@@ -37,6 +37,7 @@ impl Block {
         self.buffer.resize(self.start, 0);
     }
 
+    /// What waits.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
@@ -142,15 +143,16 @@ mod tests {
 
     #[test]
     fn what_the_disk_does_not_take_straight_is_written_the_other_way() {
-        let content = vec![7; 3 * STEP_BYTES];
+        let content: Vec<u8> = (0..3 * STEP_BYTES).map(|number| (number / 7) as u8).collect();
         let aligned = content.as_ptr().align_offset(STEP_BYTES);
         let odd = &content[aligned + 1..aligned + 1 + STEP_BYTES];
         let folder = tempfile::tempdir().unwrap();
-        let file = OpenOptions::new().append(true).create(true).open(folder.path().join("odd")).unwrap();
+        let path = folder.path().join("odd");
+        let file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
         let mut straight = true;
         for at in [0, STEP_BYTES as u64] {
             write(&file, at, odd, &mut straight).unwrap();
         }
-        assert_eq!(file.metadata().unwrap().len(), 2 * STEP_BYTES as u64);
+        assert!(std::fs::read(&path).unwrap() == [odd, odd].concat());
     }
 }

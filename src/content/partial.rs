@@ -89,7 +89,7 @@ impl Store {
         let mark = self.bucket().is_none().then(|| self.folder().join(MARK));
         // What a bucket gets is read again at once.
         let may_go_straight = self.bucket().is_none() && file.size >= STRAIGHT_FROM_BYTES;
-        let opening = Opening { folder, path: path.clone(), mark, unless };
+        let opening = Opening { folder, path: path.clone(), mark, unless, may_go_straight };
         let patient = opening.clone();
         let opened = match apart(move || opening.open(false)).await {
             Err(StoreError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -97,13 +97,12 @@ impl Store {
             }
             opened => opened?,
         };
-        let (opened, len) = match opened {
+        let Opened { file: opened, len, straight } = match opened {
             Ok(opened) => opened,
             Err(NotOpened::There) => return Ok(None),
             Err(NotOpened::Strange) => return Err(self.strange()),
         };
         let digests = beginning(&opened, len, file.size).await?;
-        let straight = may_go_straight && block::goes_straight(&opened);
         let came = Came { digests, waiting: Block::default(), straight };
         Ok(Some(Partial { file: opened, path, came, facts: file.clone(), store: self.clone() }))
     }
@@ -118,12 +117,21 @@ struct Opening {
     mark: Option<PathBuf>,
     /// What must not be there; `None`: nothing.
     unless: Option<PathBuf>,
+    may_go_straight: bool,
+}
+
+/// An unfinished file that nobody else has open.
+struct Opened {
+    file: Arc<File>,
+    len: u64,
+    /// Its blocks go past the page cache.
+    straight: bool,
 }
 
 impl Opening {
-    /// The file, which nobody else has open, and its length. `is_patient`: it is waited for somebody else.
-    fn open(&self, is_patient: bool) -> io::Result<Result<(Arc<File>, u64), NotOpened>> {
-        let Self { folder, path, mark, unless } = self;
+    /// `is_patient`: it is waited for somebody else.
+    fn open(&self, is_patient: bool) -> io::Result<Result<Opened, NotOpened>> {
+        let Self { folder, path, mark, unless, may_go_straight } = self;
         if !mark.as_ref().map_or(Ok(true), |mark| mark.try_exists())? {
             return Ok(Err(NotOpened::Strange));
         }
@@ -142,7 +150,8 @@ impl Opening {
             }
             return Ok(Err(NotOpened::There));
         }
-        Ok(Ok((Arc::new(opened), len)))
+        let straight = *may_go_straight && block::goes_straight(&opened);
+        Ok(Ok(Opened { file: Arc::new(opened), len, straight }))
     }
 }
 

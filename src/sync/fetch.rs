@@ -290,3 +290,26 @@ impl Worker {
         Ok(vec![right.to_vec(), left.to_vec()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_list_is_worked_off_in_its_order_and_gives_its_memory_back() {
+        let wanted: Vec<RevisionKey> = (0..10_000)
+            .map(|number| RevisionKey { update_id: Uuid::from_u128(number), revision: 1 })
+            .collect();
+        let list = WorkList::new(wanted.clone(), 30);
+        let mut state = list.lock();
+        let mut fetched = Vec::new();
+        while let Some(batch) = state.next(30) {
+            fetched.extend(batch);
+            let (left, held) = (state.untouched.len(), state.untouched.capacity());
+            assert!(held <= left * 8 / 7 + 8, "room for {held}, of which {left} are left");
+        }
+        assert!(fetched == wanted);
+    }
+}

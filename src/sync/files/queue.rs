@@ -1,7 +1,6 @@
 //! Looks after those who fetch: what is due, by which way it comes, and that what has come is written down.
 
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,10 +25,12 @@ const DUE_MAX: i64 = 1_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at a full disk.
 const FULL_WAIT: Duration = Duration::from_secs(10);
-/// Threads on which files come: for each processor, and in all. A block that goes straight to the disk takes longer to
-/// get there than to be hashed.
+/// Threads on which files come, for each processor: a block that goes straight to the disk takes longer to get there than
+/// to be hashed.
 const THREADS_EACH: usize = 4;
-const THREADS: RangeInclusive<usize> = 8..=16;
+/// The same in all. With two of them both waited for the disk; with very many the network is slower.
+const THREADS_MIN: usize = 8;
+const THREADS_MAX: usize = 16;
 
 /// Fetches until nothing is wanted.
 ///
@@ -221,14 +222,14 @@ fn told(left: Result<(), JoinError>) {
     }
 }
 
-/// As many as the processors keep busy while some wait for the disk; with very many the network is slower. None for a bucket: the
-/// connections to it are everybody's, and would end with the threads on which they were opened.
+/// As many as keep the processors busy while some wait for the disk. None for a bucket: the connections to it are
+/// everybody's, and would end with the threads on which they were opened.
 fn threads(context: &SyncContext) -> Result<Option<Threads>, SyncError> {
     if context.content.store.bucket_address().is_some() {
         return Ok(None);
     }
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    Threads::start((THREADS_EACH * processors).clamp(*THREADS.start(), *THREADS.end()))
+    Threads::start((THREADS_EACH * processors).clamp(THREADS_MIN, THREADS_MAX))
         .map(Some)
         .map_err(|error| SyncError::Unusable(format!("There are no threads to fetch files with: {error}")))
 }
