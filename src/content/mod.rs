@@ -20,6 +20,7 @@ mod keep;
 pub mod limits;
 mod listing;
 mod mark;
+mod opening;
 pub mod overview;
 mod partial;
 mod room;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::fs;
 
-use super::alone::open_alone;
 use super::apart::{apart, hand_over};
 use super::block::{self, Block};
 use super::digests::Digests;
 use super::keep::Whole;
 use super::mark::MARK;
+use super::opening::{NotOpened, Opened, Opening, beginning};
 use super::{FileFacts, Store, StoreError};
 use crate::protocol::ids::Sha1Digest;
 
@@ -106,78 +106,6 @@ impl Store {
         let came = Came { digests, waiting: Block::default(), straight };
         Ok(Some(Partial { file: opened, path, came, facts: file.clone(), store: self.clone() }))
     }
-}
-
-/// How an unfinished file is opened.
-#[derive(Clone)]
-struct Opening {
-    folder: PathBuf,
-    path: PathBuf,
-    /// What must be there; `None`: nothing.
-    mark: Option<PathBuf>,
-    /// What must not be there; `None`: nothing.
-    unless: Option<PathBuf>,
-    may_go_straight: bool,
-}
-
-/// An unfinished file that nobody else has open.
-struct Opened {
-    file: Arc<File>,
-    len: u64,
-    /// Its blocks go past the page cache.
-    straight: bool,
-}
-
-impl Opening {
-    /// `is_patient`: it is waited for somebody else.
-    fn open(&self, is_patient: bool) -> io::Result<Result<Opened, NotOpened>> {
-        let Self { folder, path, mark, unless, may_go_straight } = self;
-        if !mark.as_ref().map_or(Ok(true), |mark| mark.try_exists())? {
-            return Ok(Err(NotOpened::Strange));
-        }
-        let (opened, len) = match open_alone(path, is_patient) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(folder)?;
-                open_alone(path, is_patient)?
-            }
-            opened => opened?,
-        };
-        // Nearly every file is one that is not here. Looked for only now, because whoever had it open until now may have
-        // given it its name, so that this is a new one.
-        if unless.as_ref().map_or(Ok(false), |unless| unless.try_exists())? {
-            if len == 0 {
-                std::fs::remove_file(path)?;
-            }
-            return Ok(Err(NotOpened::There));
-        }
-        let straight = *may_go_straight && block::goes_straight(&opened);
-        Ok(Ok(Opened { file: Arc::new(opened), len, straight }))
-    }
-}
-
-/// The digests of what is here of a file; too much of it is thrown away.
-async fn beginning(opened: &Arc<File>, len: u64, size: u64) -> Result<Digests, StoreError> {
-    let file = opened.clone();
-    match len {
-        0 => Ok(Digests::default()),
-        len if len > size => apart(move || file.set_len(0)).await.map(|()| Digests::default()),
-        _ => {
-            hand_over(move || {
-                let mut digests = Digests::default();
-                digests.read_now(&mut &*file)?;
-                Ok(digests)
-            })
-            .await
-        }
-    }
-}
-
-/// Why an unfinished file was not opened.
-enum NotOpened {
-    /// Something has the final name.
-    There,
-    /// The folder has no mark.
-    Strange,
 }
 
 impl Partial {
